@@ -1,0 +1,37 @@
+"""What the picture should show, as numbers; all zeros mean "anything"."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Cond(NamedTuple):
+    """A condition for each picture.  vec: (B, D), a one-hot class or an embedding; zeros are the null condition."""
+
+    vec: Tensor
+
+    def drop(self, p: float, rng: torch.Generator | None = None) -> "Cond":
+        """Replace each *sample's* condition by zeros with probability p (arXiv 2207.12598, algorithm 1)."""
+        # one draw a sample: a draw a feature would hardly ever give the all-zero row that guidance needs
+        keep = torch.rand(len(self.vec), 1, generator=rng) >= p
+        return Cond(self.vec * keep.to(self.vec))
+
+    def to(self, device: torch.device | str) -> "Cond":
+        """The same condition on another device."""
+        return Cond(self.vec.to(device))
+
+
+def classes(labels: Tensor, n: int) -> Cond:
+    """One-hot rows.  labels: (B,) whole numbers in 0..n-1 -> Cond of (B, n)
+
+    Raises ValueError when a label lies outside.
+    """
+    if len(labels) and (labels.min() < 0 or labels.max() >= n):
+        raise ValueError(f"labels should lie in 0..{n - 1}, got {int(labels.min())}..{int(labels.max())}")
+    return Cond(torch.nn.functional.one_hot(labels.long(), n).float())
+
+
+def both(a: Cond, b: Cond) -> Cond:
+    """Two batches of conditions, one after the other."""
+    return Cond(torch.cat([a.vec, b.vec]))

@@ -1,0 +1,216 @@
+"""Pictures in [-1, 1] with their labels: photographs, digits, and flowers that we draw ourselves."""
+
+import gzip
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor
+from tqdm.auto import tqdm
+
+from .conditions import Cond, classes
+
+FLOWERS = ("daisy", "dandelion", "rose", "sunflower", "tulip")
+TF_FLOWERS = (  # the publisher's archive, CC-BY photographs
+    "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
+    "4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
+)
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+
+
+class Pictures(NamedTuple):
+    """A data set in memory.  x: (N, C, H, W) in [-1, 1], y: (N,) labels, classes: their names, source: in words"""
+
+    x: Tensor
+    y: Tensor
+    classes: tuple[str, ...]
+    source: str
+
+
+def batches(pictures: Pictures, n: int, size: int, flip: bool = True) -> Callable[[torch.Generator], tuple[Tensor, Cond]]:
+    """rng -> (x0, cond): n random pictures, cropped to `size` at a random place, mirrored half the time.
+
+    x0: (n, C, size, size), cond: one-hot classes. Raises ValueError when the pictures are smaller than `size`.
+    """
+    room = pictures.x.shape[-1] - size
+    if room < 0:
+        raise ValueError(f"pictures of {pictures.x.shape[-1]} px cannot be cropped to {size}: load them larger")
+
+    def batch(rng):
+        i = torch.randint(len(pictures.x), (n,), generator=rng)
+        top, left = torch.randint(room + 1, (2,), generator=rng).tolist()
+        x0 = pictures.x[i, :, top : top + size, left : left + size]
+        if flip:
+            mirrored = torch.rand(n, generator=rng) < 0.5
+            x0 = torch.where(mirrored[:, None, None, None], x0.flip(-1), x0)
+        return x0, classes(pictures.y[i], len(pictures.classes))
+
+    return batch
+
+
+def root() -> Path:
+    """Where data sets live: the folder that DDPM_LESSONS_DATA names, or a cache in the home folder."""
+    return Path(os.environ.get("DDPM_LESSONS_DATA") or Path.home() / ".cache" / "ddpm_lessons")
+
+
+def flowers(size: int, folder: str | Path | None = None) -> Pictures:
+    """Photographs of five flowers: TF-Flowers, found in `folder` (or `root()`) or downloaded there, 229 MB, checked.
+
+    -> x: (N, 3, size, size). Raises ConnectionError when the host cannot be reached, ValueError for a broken file.
+    """
+    folder = Path(folder or root())
+    found = [f for f in (folder / "flower_photos", folder / "flowers_128", folder) if (f / "daisy").is_dir()]
+    if not found:
+        url, sha256 = TF_FLOWERS
+        archive = download(url, folder / "flower_photos.tgz", sha256)
+        unpack(archive, folder)
+        archive.unlink()
+        found = [folder / "flower_photos"]
+    return class_folders(found[0], size)
+
+
+def flowers_or_drawn(size: int, n: int = 2000) -> Pictures:
+    """The photographs, or, where they cannot be had, n drawn flowers; `source` says which, and why."""
+    if os.environ.get("DDPM_LESSONS_DATA") != "none":
+        try:
+            return flowers(size)
+        except (ConnectionError, OSError) as e:
+            why = f" ({e})"
+    else:
+        why = " (DDPM_LESSONS_DATA=none)"
+    pictures = drawn(n, size, torch.Generator().manual_seed(0))
+    return pictures._replace(source=pictures.source + why)
+
+
+def class_folders(folder: str | Path, size: int) -> Pictures:
+    """A folder with a folder for each class, read as squares of `size` pixels; the names of classes lose a plural s.
+
+    Raises FileNotFoundError when there is no picture, ValueError, naming it, when a picture cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}; name one that holds a folder of pictures for each class")
+    files = sorted(f for f in folder.glob("*/*") if f.suffix.lower() in SUFFIXES)
+    if not files:
+        raise FileNotFoundError(f"no pictures in {folder}/CLASS/; wanted are {', '.join(sorted(SUFFIXES))}")
+    names = sorted({f.parent.name for f in files})
+    x = torch.empty(len(files), 3, size, size)
+    for i, f in enumerate(tqdm(files, desc="reading pictures", leave=False)):
+        x[i] = picture(f, size)
+    y = torch.tensor([names.index(f.parent.name) for f in files])
+    return Pictures(x, y, tuple(n.removesuffix("s") for n in names), f"{len(files)} photographs")
+
+
+def picture(file: str | Path, size: int) -> Tensor:
+    """One picture file, its middle square resized: (3, size, size) in [-1, 1]. ValueError when it cannot be read."""
+    try:
+        with Image.open(file) as image:
+            image.draft("RGB", (2 * size, 2 * size))  # a large JPEG is decoded at a fraction of its size
+            image = ImageOps.fit(ImageOps.exif_transpose(image).convert("RGB"), (size, size), Image.LANCZOS)
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as e:
+        raise ValueError(f"{file} cannot be read as a picture ({e}); delete it or fetch it again") from e
+    return pil_to_tensor(image).float() / 127.5 - 1
+
+
+def digits(size: int = 32, folder: str | Path | None = None) -> Pictures:
+    """MNIST, padded to `size`: (N, 1, size, size), from IDX files in `folder` (or `root()`), or downloaded there.
+
+    All of train and t10k that is there is read. Raises ConnectionError when the host cannot be reached.
+    """
+    folder = Path(folder or root())
+    places = (folder / "mnist", folder / "MNIST" / "raw", folder)
+    found = sorted(f for place in places for f in place.glob("*-images-idx3-ubyte.gz"))
+    if not found:
+        from torchvision.datasets import MNIST  # checks the MD5 of each file
+
+        try:
+            MNIST(folder, download=True)
+        except (RuntimeError, urllib.error.URLError) as e:
+            raise ConnectionError(f"MNIST cannot be downloaded ({e}); set DDPM_LESSONS_DATA to a folder with it") from e
+        found = sorted((folder / "MNIST" / "raw").glob("*-images-idx3-ubyte.gz"))
+    x = torch.cat([idx(f) for f in found])[:, None].float() / 127.5 - 1
+    y = torch.cat([idx(f.with_name(f.name.replace("images-idx3", "labels-idx1"))) for f in found]).long()
+    pad = size - x.shape[-1]
+    x = torch.nn.functional.pad(x, [pad // 2, pad - pad // 2] * 2, value=-1.0)
+    return Pictures(x, y, tuple("0123456789"), f"{len(x)} digits of MNIST")
+
+
+def idx(file: Path) -> Tensor:
+    """An IDX file of bytes, gzipped, as MNIST comes: uint8 of the shape in its header. ValueError when cut short."""
+    try:
+        raw = gzip.decompress(file.read_bytes())
+        ndim = raw[3]
+        shape = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(ndim)]
+        return torch.frombuffer(bytearray(raw[4 + 4 * ndim :]), dtype=torch.uint8).view(shape)
+    except (OSError, EOFError, IndexError, RuntimeError) as e:
+        raise ValueError(f"{file} is missing, cut short or not MNIST ({e}); delete it and run again") from e
+
+
+def download(url: str, file: Path, sha256: str) -> Path:
+    """Fetch a file with a progress bar; an interrupted download goes on where it stopped. Returns `file`.
+
+    Raises ConnectionError when the host cannot be reached, ValueError when what came has another checksum.
+    """
+    part = file.with_name(file.name + ".part")
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        have = part.stat().st_size if part.exists() else 0
+        request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                resumed = answer.status == 206  # a host may send all of it anyway
+                total = int(answer.headers.get("Content-Length", 0)) + have * resumed
+                bar = tqdm(total=total, initial=have * resumed, unit="B", unit_scale=True, desc=file.name)
+                with open(part, "ab" if resumed else "wb") as f, bar:
+                    while chunk := answer.read(1 << 20):
+                        f.write(chunk)
+                        bar.update(len(chunk))
+        except (urllib.error.URLError, TimeoutError, ConnectionError) as e:
+            if getattr(e, "code", 0) != 416:  # 416: the part was whole already
+                why = getattr(e, "reason", e)
+                raise ConnectionError(f"could not fetch {url} ({why}); run again to go on where it stopped") from e
+        file_digest(part, sha256)
+        os.replace(part, file)
+    file_digest(file, sha256)
+    return file
+
+
+def file_digest(file: Path, sha256: str) -> None:
+    """Raises ValueError, and removes the file, when its SHA-256 is another."""
+    digest = hashlib.sha256()
+    with open(file, "rb") as f:
+        while chunk := f.read(1 << 20):
+            digest.update(chunk)
+    if digest.hexdigest() != sha256:
+        file.unlink()
+        raise ValueError(f"{file.name} came damaged (its SHA-256 is wrong) and was removed; run again to fetch it anew")
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a tar file; nothing is written outside `folder`, and a half-unpacked one is never left behind.
+
+    Raises ValueError when a member points outside or the archive is damaged.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as new:
+        try:
+            with tarfile.open(archive) as tar:
+                tar.extractall(new, filter="data")
+        except (tarfile.TarError, EOFError) as e:
+            raise ValueError(f"{archive.name} was not unpacked: {e}") from e
+        for f in Path(new).iterdir():
+            if not (folder / f.name).exists():
+                shutil.move(f, folder / f.name)
+
+
+from .drawn import drawn  # noqa: E402  (at the end: drawn.py needs Pictures)

@@ -1,0 +1,32 @@
+"""Wrappers around a denoiser: each takes one and gives one back, so that their order can be read."""
+
+import torch
+
+from .conditions import both
+from .predict import Denoise
+
+
+def guided(denoise: Denoise, scale: float) -> Denoise:
+    """Classifier-free guidance (arXiv 2207.12598, eq. 6): 0 = no condition, 1 = plain condition, above 1 = stronger.
+
+    `scale` is Imagen's w; Ho and Salimans' w is scale - 1. The guess of x0 is affine in eps and in v, and the two
+    weights sum to 1, so that guiding x0 is guiding eps or v. Raises ValueError when called without a condition.
+    """
+
+    def denoise_guided(x_t, t, cond=None):
+        if cond is None:
+            raise ValueError("guidance needs a condition: pass cond=classes(labels, n) to the sampler")
+        x0 = denoise(torch.cat([x_t, x_t]), torch.cat([t, t]), both(cond, cond.drop(1.0)))
+        x0_cond, x0_null = x0.chunk(2)
+        return x0_null + scale * (x0_cond - x0_null)
+
+    return denoise_guided
+
+
+def clipped(denoise: Denoise, limit: float = 1.0) -> Denoise:
+    """Keep the guess of the clean picture in [-limit, limit], where pictures live."""
+
+    def denoise_clipped(x_t, t, cond=None):
+        return denoise(x_t, t, cond).clamp(-limit, limit)
+
+    return denoise_clipped

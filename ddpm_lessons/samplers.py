@@ -1,0 +1,86 @@
+"""From noise to pictures: each sampler is a generator of steps and sees nothing but a denoiser."""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .conditions import Cond
+from .forward import gauss, posterior
+from .predict import Denoise
+from .schedules import Schedule
+
+
+class Step(NamedTuple):
+    """One moment of a sample.  t: where x now stands; x: (B, ...) x_t; x0: (B, ...) the guess that led here."""
+
+    t: int
+    x: Tensor
+    x0: Tensor
+
+
+def times(T: int, n: int) -> list[int]:
+    """n + 1 times from T down to 0, as even as whole numbers allow.  Raises ValueError unless 1 <= n <= T."""
+    if not 1 <= n <= T:
+        raise ValueError(f"the number of sampling steps should lie in 1..{T} (T), got {n}")
+    return [round(T * (n - i) / n) for i in range(n + 1)]
+
+
+def beta(schedule: Schedule, t: int, s: int) -> float:
+    """DDPM's larger choice of sigma_t^2: beta_t, that is 1 - alpha_bar_t / alpha_bar_s; none on the last step.  (3.8)"""
+    return float(1 - schedule.alpha_bar[t] / schedule.alpha_bar[s]) if s > 0 else 0.0
+
+
+def beta_tilde(schedule: Schedule, t: int, s: int) -> float:
+    """The posterior's own variance, DDPM's smaller choice (DDPM, eq. 7).  (3.6)"""
+    a_t, a_s = schedule.alpha_bar[t], schedule.alpha_bar[s]
+    return float((1 - a_t / a_s) * (1 - a_s) / (1 - a_t))
+
+
+@torch.no_grad()
+def ddpm(
+    denoise: Denoise,
+    schedule: Schedule,
+    x: Tensor,
+    ts: list[int],
+    cond: Cond | None = None,
+    rng: torch.Generator | None = None,
+    variance: Callable[[Schedule, int, int], float] = beta_tilde,
+) -> Iterator[Step]:
+    """Ancestral sampling (DDPM, algorithm 2).  x: (B, ...) is x_T; ts falls to 0; variance: beta or beta_tilde  (3.10)"""
+    for t, s in pairwise(_falling(ts, schedule)):
+        x0 = denoise(x, torch.full((len(x),), t), cond)
+        mean, _ = posterior(schedule, x0, x, t, s)
+        x = mean + variance(schedule, t, s) ** 0.5 * gauss(x, rng)
+        yield Step(s, x, x0)
+
+
+@torch.no_grad()
+def ddim(
+    denoise: Denoise,
+    schedule: Schedule,
+    x: Tensor,
+    ts: list[int],
+    cond: Cond | None = None,
+    rng: torch.Generator | None = None,
+    eta: float = 0.0,
+) -> Iterator[Step]:
+    """DDIM (arXiv 2010.02502, eq. 12): eta = 0 adds no noise, eta = 1 is `ddpm`.  x: (B, ...) is x_T; ts falls to 0"""
+    for t, s in pairwise(_falling(ts, schedule)):
+        x0 = denoise(x, torch.full((len(x),), t), cond)
+        signal, noise = schedule.scales(t, like=x)
+        eps = (x - signal * x0) / noise  # from x0, so that clipping x0 is felt here too
+        var = eta**2 * beta_tilde(schedule, t, s)
+        signal, noise = schedule.scales(s, like=x)
+        x = signal * x0 + (noise**2 - var).clamp(min=0).sqrt() * eps
+        if var > 0:
+            x = x + var**0.5 * gauss(x, rng)
+        yield Step(s, x, x0)
+
+
+def _falling(ts: list[int], schedule: Schedule) -> list[int]:
+    if len(ts) < 2 or any(t <= s for t, s in pairwise(ts)) or ts[0] > schedule.T or ts[-1] < 0:
+        raise ValueError(f"ts should fall from {schedule.T} (T) to 0, as times(T, n) makes it, got {ts[:4]}...{ts[-1:]}")
+    return ts

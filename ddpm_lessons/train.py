@@ -1,0 +1,165 @@
+"""Training as a generator, the average of the weights, and files that survive an interruption."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from .conditions import Cond
+from .forward import check_pictures
+
+Batch = Callable[[torch.Generator], tuple[Tensor, Cond | None]]  # rng -> (x0, cond)
+Loss = Callable[[nn.Module, Tensor, Cond | None, torch.Generator], Tensor]  # (net, x0, cond, rng) -> ()
+
+
+class Log(NamedTuple):
+    """What one step of training tells: its number, from 1, and its loss."""
+
+    step: int
+    loss: float
+
+
+@dataclass
+class Run:
+    """All that a training run must remember, so that it can stop and go on: net, average, optimiser, step."""
+
+    net: nn.Module
+    lr: float = 1e-3
+    decay: float = 0.999
+    seed: int = 0
+    step: int = 0
+    ema: AveragedModel = field(init=False)
+    opt: torch.optim.Optimizer = field(init=False)
+
+    def __post_init__(self):
+        self.net = self.net.to(memory_format=torch.channels_last)  # twice as fast on a CPU, and on tensor cores
+        self.ema = ema_of(self.net, self.decay)
+        self.opt = torch.optim.AdamW(self.net.parameters(), lr=self.lr, betas=(0.9, 0.99), weight_decay=0.0)
+
+
+def ema_of(net: nn.Module, decay: float) -> AveragedModel:
+    """The moving average of the weights, with warm-up: a copy at first, then decay min(decay, (1 + n) / (10 + n)).  (6.2)"""
+
+    def average(averaged, current, n):
+        d = min(decay, (1 + float(n)) / (10 + float(n)))
+        torch._foreach_lerp_(averaged, current, 1 - d)
+
+    return AveragedModel(net, multi_avg_fn=average, use_buffers=False)
+
+
+def train(run: Run, batch: Batch, loss: Loss, steps: int, precision: torch.dtype | None = None) -> Iterator[Log]:
+    """Take `steps` steps (DDPM, algorithm 1) and yield a Log after each; stop early by leaving the loop.  (6.1)
+
+    Step k draws its pictures, its t and its noise from a generator seeded by (seed, k) alone, so a resumed run walks
+    the very path of an uninterrupted one. precision: torch.bfloat16 to compute in half the bits where that is faster.
+    Raises ValueError when the first batch is not pictures in [-1, 1], FloatingPointError when the loss is not finite.
+    """
+    device = next(run.net.parameters()).device
+    warm = 200  # steps over which the learning rate rises: Adam's first steps know nothing of the gradients' size
+    for i in range(steps):
+        rng = torch.Generator().manual_seed(run.seed * 1_000_003 + run.step)
+        x0, cond = batch(rng)
+        if i == 0 and x0.ndim > 2:  # the points of the 2-D lessons are no pictures
+            check_pictures(x0)
+        run.net.train()
+        with torch.autocast(device.type, dtype=precision, enabled=precision is not None):
+            now = loss(run.net, x0.to(device), None if cond is None else cond.to(device), rng)
+        value = now.item()
+        if value != value or value == float("inf"):
+            raise FloatingPointError(f"the loss is {value} at step {run.step + 1}: try a smaller lr than {run.lr}")
+        run.opt.zero_grad()
+        now.backward()
+        nn.utils.clip_grad_norm_(run.net.parameters(), 1.0)
+        run.opt.param_groups[0]["lr"] = run.lr * min(1.0, (run.step + 1) / warm)
+        run.opt.step()
+        run.ema.update_parameters(run.net)
+        run.step += 1
+        yield Log(run.step, value)
+
+
+def save_run(path: str | Path, run: Run, info: dict) -> None:
+    """Write all of a run: net, average, the optimiser's moments, the step. `info` goes along as JSON."""
+    tensors = {f"net.{k}": v for k, v in run.net.state_dict().items()}
+    tensors |= {f"ema.{k}": v for k, v in run.ema.module.state_dict().items()}
+    for i, p in enumerate(run.net.parameters()):
+        tensors |= {f"opt.{i}.{k}": v for k, v in run.opt.state[p].items()}
+    save(path, tensors, info | {"step": run.step, "seed": run.seed, "n_averaged": int(run.ema.n_averaged)})
+
+
+def load_run(path: str | Path, run: Run) -> dict:
+    """Put a saved run back into a fresh one of the same net; returns the saved info. Raises ValueError like `load`."""
+    tensors, info = load(path)
+    fit(run.net, _under(tensors, "net."), path)
+    fit(run.ema.module, _under(tensors, "ema."), path)
+    for i, p in enumerate(run.net.parameters()):
+        state = _under(tensors, f"opt.{i}.")
+        run.opt.state[p] = {k: v if k == "step" else v.to(p) for k, v in state.items()}
+    run.step, run.seed = info["step"], info["seed"]
+    run.ema.n_averaged.fill_(info["n_averaged"])
+    return info
+
+
+def save(path: str | Path, tensors: dict[str, Tensor], info: dict) -> None:
+    """Write a safetensors file whole or not at all: the last good file stays until the new one is on the disk.
+
+    Raises OSError, with the path and what to do, when it cannot be written.
+    """
+    path = Path(path)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    new = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd, new = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        os.close(fd)
+        save_file(tensors, new, metadata={"ddpm_lessons": json.dumps(info)})
+        with open(new, "rb+") as f:
+            os.fsync(f.fileno())
+        os.chmod(new, 0o644)
+        os.replace(new, path)
+    except (OSError, SafetensorError) as e:
+        raise OSError(f"could not write {path}: {e}. What was there is unharmed; is the disk full?") from e
+    finally:
+        if new:
+            Path(new).unlink(missing_ok=True)
+
+
+def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
+    """Read a file that `save` wrote -> (tensors, info). No pickle is ever opened.
+
+    Raises FileNotFoundError when there is none and ValueError when it is cut short, foreign or pickled.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights at {path}; `python -m ddpm_lessons train --help` says how to make some")
+    if path.read_bytes()[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
+        raise ValueError(f"{path} is a pickle, which can run code when opened; only safetensors files are read here")
+    try:
+        with safe_open(path, framework="pt") as f:
+            info = json.loads((f.metadata() or {}).get("ddpm_lessons", "null"))
+            tensors = {k: f.get_tensor(k) for k in f.keys()}
+    except (SafetensorError, ValueError) as e:
+        raise ValueError(f"{path} is cut short or no safetensors file ({e}); fetch or train it again") from e
+    if info is None:
+        raise ValueError(f"{path} was not written by ddpm_lessons: it does not say which recipe it belongs to")
+    return tensors, info
+
+
+def fit(net: nn.Module, tensors: dict[str, Tensor], path: str | Path) -> None:
+    """Load weights into a net. Raises ValueError when they belong to another one."""
+    try:
+        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+    except RuntimeError as e:
+        raise ValueError(f"{path} holds the weights of another net: {str(e).splitlines()[1].strip()[:150]}") from e
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,224 @@
+"""The network: a U-Net that knows the time step and, if told, what the picture should show."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from .conditions import Cond
+
+
+class Sinusoidal(nn.Module):
+    """Time as waves from 1 to 10,000 steps long (arXiv 1706.03762, section 3.5).  t: (B,) -> (B, D)  (5.1)"""
+
+    def __init__(self, dim: int, longest: float = 10_000.0):
+        super().__init__()
+        self.register_buffer("freqs", longest ** -(torch.arange(dim // 2) / (dim // 2)), persistent=False)
+
+    def forward(self, t: Tensor) -> Tensor:
+        angle = t[:, None].float() * self.freqs
+        return torch.cat([angle.sin(), angle.cos()], dim=1)
+
+
+class LearnedTime(nn.Module):
+    """Time through two learned layers, t / 1000 going in.  t: (B,) -> (B, D)"""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(1, dim), nn.SiLU(), nn.Linear(dim, dim))
+
+    def forward(self, t: Tensor) -> Tensor:
+        return self.layers(t[:, None].float() / 1000)
+
+
+class RearrangeDown(nn.Module):
+    """Halve H and W without losing a number: pixels become channels, then a 1x1 convolution mixes them.  (5.3)"""
+
+    def __init__(self, c_in: int, c_out: int):
+        super().__init__()
+        self.mix = nn.Conv2d(4 * c_in, c_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.mix(rearrange(x, "b c (h p1) (w p2) -> b (c p1 p2) h w", p1=2, p2=2))
+
+
+class MaxDown(nn.Module):
+    """Halve H and W by keeping the largest of four numbers, then a 1x1 convolution."""
+
+    def __init__(self, c_in: int, c_out: int):
+        super().__init__()
+        self.mix = nn.Conv2d(c_in, c_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.mix(F.max_pool2d(x, 2))
+
+
+class Up(nn.Module):
+    """Double H and W: repeat pixels, then a convolution; repeating first leaves no checkerboard."""
+
+    def __init__(self, c_in: int, c_out: int):
+        super().__init__()
+        self.conv = nn.Conv2d(c_in, c_out, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    """Group norm with 8 groups, or one where 8 do not divide the channels (arXiv 1803.08494).  (5.2)"""
+    return nn.GroupNorm(8 if channels % 8 == 0 else 1, channels)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The choices inside a U-Net that lesson 05 exchanges one by one; each is a class or a bool."""
+
+    norm: Callable[[int], nn.Module] = group_norm
+    act: Callable[[], nn.Module] = nn.SiLU
+    down: Callable[[int, int], nn.Module] = RearrangeDown
+    time: Callable[[int], nn.Module] = Sinusoidal
+    residual: bool = True
+    attention: bool = True
+
+
+class Block(nn.Module):
+    """Two convolutions, told the time in between by a scale and a shift, and a way round them.  (5.4)
+
+    x: (B, c_in, H, W), e: (B, E) -> (B, c_out, H, W)
+    """
+
+    def __init__(self, c_in: int, c_out: int, e_dim: int, dropout: float, parts: Parts):
+        super().__init__()
+        self.first = nn.Sequential(parts.norm(c_in), parts.act(), nn.Conv2d(c_in, c_out, 3, padding=1))
+        self.film = nn.Linear(e_dim, 2 * c_out)
+        self.norm = parts.norm(c_out)
+        last = nn.Conv2d(c_out, c_out, 3, padding=1)
+        self.second = nn.Sequential(parts.act(), nn.Dropout(dropout), last)
+        self.around = None
+        if parts.residual:
+            zero_(last)  # at the start the block does nothing, and deep nets train from the first step
+            self.around = nn.Identity() if c_in == c_out else nn.Conv2d(c_in, c_out, 1)
+
+    def forward(self, x: Tensor, e: Tensor) -> Tensor:
+        scale, shift = rearrange(self.film(e), "b (two c) -> two b c 1 1", two=2)
+        h = self.second(self.norm(self.first(x)) * (1 + scale) + shift)
+        return h if self.around is None else self.around(x) + h
+
+
+class Attention(nn.Module):
+    """Every place of the picture looks at every other (arXiv 1706.03762, eq. 1).  (B, C, H, W) -> same  (5.5)"""
+
+    def __init__(self, c: int, parts: Parts, head: int = 32):
+        super().__init__()
+        self.heads = max(1, c // head)
+        self.norm, self.qkv, self.out = parts.norm(c), nn.Conv2d(c, 3 * c, 1), zero_(nn.Conv2d(c, c, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.qkv(self.norm(x))
+        q, k, v = rearrange(h, "b (three g d) h w -> three b g (h w) d", three=3, g=self.heads)
+        h = F.scaled_dot_product_attention(q, k, v)
+        return x + self.out(rearrange(h, "b g (h w) d -> b (g d) h w", h=x.shape[2]))
+
+
+def zero_(layer: nn.Module) -> nn.Module:
+    """Set a layer to zero, in place, so that what it feeds starts as the identity."""
+    for p in layer.parameters():
+        nn.init.zeros_(p)
+    return layer
+
+
+class UNet(nn.Module):
+    """Down, middle and up again, with a bridge at every size.  x: (B, C, H, W), t: (B,), cond: Cond or None -> like x
+
+    channels: C;  widths: channels at each size, from the finest;  blocks: blocks a size on the way down;
+    attend: self-attention from this level on (0 = everywhere);  cond: D of the condition's vector (0 = none);
+    patch: side of the pixel squares that become channels first (patch 2: a quarter of the work);  dropout: in blocks.
+    forward raises ValueError when H or W is not a multiple of patch * 2^(levels - 1), or the condition has another D.
+    """
+
+    def __init__(
+        self,
+        channels: int = 3,
+        widths: tuple[int, ...] = (64, 128, 256),
+        blocks: int = 1,
+        attend: int = 2,
+        cond: int = 0,
+        patch: int = 1,
+        dropout: float = 0.0,
+        parts: Parts = Parts(),
+    ):
+        super().__init__()
+        self.channels, self.patch, self.cond = channels, patch, cond
+        self.multiple = patch * 2 ** (len(widths) - 1)
+        e = 4 * widths[0]
+        self.time = nn.Sequential(parts.time(widths[0]), nn.Linear(widths[0], e), parts.act(), nn.Linear(e, e))
+        self.told = nn.Linear(cond, e) if cond else None
+        self.act = parts.act()
+
+        def block(c_in, c_out, level):
+            look = parts.attention and level >= attend
+            layers = [Block(c_in, c_out, e, dropout, parts)] + [Attention(c_out, parts)] * look
+            return nn.ModuleList(layers)
+
+        self.first = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
+        self.downs, self.ups, bridges, c = nn.ModuleList(), nn.ModuleList(), [widths[0]], widths[0]
+        for level, width in enumerate(widths):
+            if level:
+                self.downs.append(nn.ModuleList([parts.down(c, width)]))
+                bridges.append(c := width)
+            for _ in range(blocks):
+                self.downs.append(block(c, width, level))
+                bridges.append(c := width)
+        self.middle = nn.ModuleList([*block(c, c, len(widths) - 1), Block(c, c, e, dropout, parts)])
+        for level, width in reversed(list(enumerate(widths))):
+            for i in range(blocks + 1):
+                stage = block(c + bridges.pop(), width, level)
+                if level and i == blocks:
+                    stage.append(Up(width, widths[level - 1]))
+                self.ups.append(stage)
+                c = width
+            c = widths[max(level - 1, 0)]
+        self.last = nn.Sequential(parts.norm(c), parts.act(), zero_(nn.Conv2d(c, channels * patch**2, 3, padding=1)))
+
+    def forward(self, x: Tensor, t: Tensor, cond: Cond | None = None) -> Tensor:
+        self._check(x, cond)
+        e = self.time(t.to(x.device))
+        if cond is not None and self.told is not None:
+            e = e + self.told(cond.vec.to(x))
+        e = self.act(e)
+        p = self.patch
+        h = rearrange(x, "b c (h p1) (w p2) -> b (c p1 p2) h w", p1=p, p2=p)
+        # channels last: the memory order in which CPUs and tensor cores convolve fastest
+        h = self.first(h.contiguous(memory_format=torch.channels_last))
+        bridges = [h]
+        for stage in self.downs:
+            h = through(stage, h, e)
+            bridges.append(h)
+        h = through(self.middle, h, e)
+        for stage in self.ups:
+            h = through(stage, torch.cat([h, bridges.pop()], dim=1), e)
+        return rearrange(self.last(h), "b (c p1 p2) h w -> b c (h p1) (w p2)", p1=p, p2=p)
+
+    def _check(self, x: Tensor, cond: Cond | None) -> None:
+        m = self.multiple
+        if x.ndim != 4 or x.shape[1] != self.channels:
+            raise ValueError(f"this net takes pictures (B, {self.channels}, H, W), got {tuple(x.shape)}")
+        if x.shape[2] % m or x.shape[3] % m:
+            raise ValueError(f"this net halves H and W down to 1/{m}: {tuple(x.shape[2:])} are not multiples of {m}")
+        if cond is not None and cond.vec.shape != (len(x), self.cond):
+            raise ValueError(f"this net takes conditions {(len(x), self.cond)}, got {tuple(cond.vec.shape)}")
+
+
+def through(stage: nn.ModuleList, h: Tensor, e: Tensor) -> Tensor:
+    """Pass h through a stage's layers; the blocks among them are told the time and the condition, e."""
+    for layer in stage:
+        h = layer(h, e) if isinstance(layer, Block) else layer(h)
+    return h
+
+
+def parameters(net: nn.Module) -> int:
+    """How many numbers the net learns."""
+    return sum(p.numel() for p in net.parameters())
