@@ -45,6 +45,13 @@ class Run:
         self.ema = ema_of(self.net, self.decay)
         self.opt = torch.optim.AdamW(self.net.parameters(), lr=self.lr, betas=(0.9, 0.99), weight_decay=0.0)
 
+    def to(self, device: torch.device | str) -> "Run":
+        """Move the net, its average and the optimiser's moments; returns itself."""
+        self.net.to(device), self.ema.to(device)
+        for p, state in self.opt.state.items():
+            self.opt.state[p] = {k: v if k == "step" else v.to(device) for k, v in state.items()}
+        return self
+
 
 def ema_of(net: nn.Module, decay: float) -> AveragedModel:
     """The moving average of the weights, with warm-up: a copy at first, then decay min(decay, (1 + n) / (10 + n)).  (6.2)"""
@@ -84,6 +91,13 @@ def train(run: Run, batch: Batch, loss: Loss, steps: int, precision: torch.dtype
         run.ema.update_parameters(run.net)
         run.step += 1
         yield Log(run.step, value)
+
+
+def fast_precision(device: torch.device | str) -> torch.dtype | None:
+    """torch.bfloat16 where the device computes faster in it, None (stay in float32) elsewhere."""
+    if torch.device(device).type == "cuda":  # a T4 says that it supports bfloat16, but emulates it
+        return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else None
+    return torch.bfloat16 if torch.cpu.get_capabilities().get("avx512_bf16") else None
 
 
 def save_run(path: str | Path, run: Run, info: dict) -> None:

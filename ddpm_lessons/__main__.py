@@ -1,0 +1,153 @@
+"""The command line: python -m ddpm_lessons train | sample."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torchvision.utils import save_image
+from tqdm import tqdm
+
+from . import recipes
+from .data import batches
+from .recipes import RECIPES, Recipe
+from .train import Run, fast_precision, load_run, save_run, train
+from .unet import parameters
+
+SAVE_EVERY = 180  # seconds; what a power cut costs at most
+
+TEACH = """\
+A diffusion model learns to take noise off pictures, and then makes pictures from noise alone.
+
+  python -m ddpm_lessons train digits --minutes 5 --out runs     teach a small network to write
+  python -m ddpm_lessons sample runs/digits.safetensors          let it write: grid.png
+  python -m ddpm_lessons sample data/flowers.safetensors         the same with the weights that came along
+"""
+TRAIN = f"""\
+Train a network from scratch, or go on with one.  NAME is one of:
+
+{chr(10).join(f"  {name:8} {f().about}; about {f().minutes:.0f} min on two CPU cores, a few on a GPU" for name, f in RECIPES.items())}
+
+In the --out folder you find, at most {SAVE_EVERY // 60} minutes old:
+  NAME.safetensors       the averaged weights, for `sample`
+  NAME.run.safetensors   all of the run, for --resume: it goes on as if it had never stopped
+  NAME.png               samples, one column for each class
+"""
+SAMPLE = """\
+Make pictures from noise with trained weights: DDIM steps from x_T, pure noise, to x_0.
+
+  --steps   more steps, finer pictures, proportionally slower; 20 to 100 is usual
+  --scale   guidance: 1 = as trained, 2 to 4 = clearer and less varied, 0 = the class is ignored
+"""
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options, and what --help says of them."""
+    lines = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser("python -m ddpm_lessons", description=TEACH, formatter_class=lines)
+    commands = top.add_subparsers(dest="command", required=True, metavar="train | sample")
+    t = commands.add_parser("train", help="train a network", description=TRAIN, formatter_class=lines)
+    t.add_argument("name", metavar="NAME", help=", ".join(RECIPES))
+    t.add_argument("--data", metavar="DIR", help="folder with the data set (default: download to a cache)")
+    t.add_argument("--out", metavar="DIR", default="runs", help="where the weights go (default: runs)")
+    t.add_argument("--minutes", metavar="M", type=float, help="how long to train (default: the recipe's time)")
+    t.add_argument("--resume", action="store_true", help="go on with the run that lies in --out")
+    t.add_argument("--seed", type=int, default=0, help="another seed is another run (default: 0)")
+    s = commands.add_parser("sample", help="make pictures", description=SAMPLE, formatter_class=lines)
+    s.add_argument("weights", metavar="WEIGHTS", help="a .safetensors file that `train` wrote")
+    s.add_argument("-n", type=int, default=16, help="how many pictures (default: 16)")
+    s.add_argument("--steps", type=int, default=50, help="sampling steps (default: 50)")
+    s.add_argument("--scale", type=float, help="guidance scale (default: the recipe's)")
+    s.add_argument("--class", dest="label", metavar="NAME", help="one class only (default: all in turn)")
+    s.add_argument("--seed", type=int, default=0, help="another seed, other pictures (default: 0)")
+    s.add_argument("--out", metavar="FILE", default="grid.png", help="the picture file (default: grid.png)")
+    return top
+
+
+def train_command(a: argparse.Namespace) -> None:
+    """Train until the minutes are over, saving on the way; Ctrl-C saves and stops."""
+    recipe = recipes.recipe(a.name)
+    minutes = recipe.minutes if a.minutes is None else a.minutes
+    if not minutes > 0:
+        raise ValueError(f"--minutes should be above 0, got {minutes:g}")
+    out = Path(a.out)
+    file = out / f"{recipe.name}.run.safetensors"
+    run = recipe.run(a.seed)
+    if a.resume:
+        load_run(file, run)
+    elif file.exists():
+        raise ValueError(f"{file} holds a run: add --resume to go on with it, or name another --out")
+    pictures = recipe.pictures(a.data)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    run.to(device)
+    precision = fast_precision(device)
+    print(f"{recipe.name}: {pictures.source}, {parameters(run.net) / 1e6:.1f} M parameters, {device}, ", end="")
+    print(f"{precision or 'torch.float32'}".removeprefix("torch."), f"from step {run.step}, {minutes:g} min")
+
+    begin = saved = time.monotonic()
+    bar = tqdm(total=round(60 * minutes), unit="s", bar_format="{l_bar}{bar}| {n_fmt} of {total_fmt} s{postfix}")
+    mean = None
+    try:
+        batch = batches(pictures, recipe.batch, recipe.size, recipe.flip)
+        for log in train(run, batch, recipe.loss, steps=10**9, precision=precision):
+            mean = log.loss if mean is None else 0.98 * mean + 0.02 * log.loss
+            now = time.monotonic()
+            bar.set_postfix_str(f"step {log.step}, loss {mean:.4f}", refresh=False)
+            bar.update(min(round(now - begin), bar.total) - bar.n)
+            if now - begin > 60 * minutes:
+                break
+            if now - saved > SAVE_EVERY:
+                keep(out, file, recipe, run)
+                saved = time.monotonic()
+    except KeyboardInterrupt:
+        print("\nstopped; saving", file=sys.stderr)
+    bar.close()
+    keep(out, file, recipe, run)
+    n = len(recipe.classes)
+    print("sampling", 4 * n, "pictures")
+    grid(recipe, run.ema.module, torch.arange(4 * n) % n, out / f"{recipe.name}.png", n)
+    print(f"step {run.step}; look at {out / f'{recipe.name}.png'}")
+
+
+def keep(out: Path, file: Path, recipe: Recipe, run: Run) -> None:
+    """Save the run, and the averaged weights for use."""
+    save_run(file, run, {"run_of": recipe.name})
+    recipes.save_weights(out / f"{recipe.name}.safetensors", recipe, run.ema.module, run.step)
+
+
+def grid(recipe: Recipe, net, labels, file: Path, columns: int, steps: int = 50, scale=None, seed: int = 0) -> None:
+    """Sample one picture a label and write them as one file. Raises OSError when it cannot be written."""
+    *_, last = tqdm(recipe.sample(net, labels, steps, scale, seed), total=steps, desc="steps")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_image(last.x.cpu(), file, nrow=columns, normalize=True, value_range=(-1, 1))
+
+
+def sample_command(a: argparse.Namespace) -> None:
+    """Sample from a weights file into a picture file."""
+    if a.n < 1:
+        raise ValueError(f"-n should be at least 1, got {a.n}")
+    recipe, net = recipes.open_weights(a.weights)
+    names = recipe.classes
+    if a.label is not None and a.label not in names:
+        raise ValueError(f"there is no class {a.label!r} in {recipe.name}; there are {', '.join(names)}")
+    labels = torch.arange(a.n) % len(names) if a.label is None else torch.full((a.n,), names.index(a.label))
+    net.to("cuda" if torch.cuda.is_available() else "cpu")
+    columns = len(names) if a.label is None else round(a.n**0.5)
+    grid(recipe, net, labels, Path(a.out), columns, a.steps, a.scale, a.seed)
+    print(f"{a.n} pictures in {a.out}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; what a user can put right is said in one line, without a traceback."""
+    a = arguments().parse_args(argv)
+    try:
+        {"train": train_command, "sample": sample_command}[a.command](a)
+    except (ValueError, OSError, FloatingPointError) as e:  # FileNotFoundError and ConnectionError are OSErrors
+        print(f"error: {e}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
