@@ -58,6 +58,12 @@ def batches(pictures: Pictures, n: int, size: int, flip: bool = True) -> Callabl
     return batch
 
 
+def bundled(name: str) -> Path:
+    """A file of the course's own `data` folder, which lies beside the package, or inside it once installed."""
+    beside = Path(__file__).parent.parent / "data" / name
+    return beside if beside.exists() else Path(__file__).parent / "bundled" / name
+
+
 def root() -> Path:
     """Where data sets live: the folder that DDPM_LESSONS_DATA names, or a cache in the home folder."""
     return Path(os.environ.get("DDPM_LESSONS_DATA") or Path.home() / ".cache" / "ddpm_lessons")

@@ -57,7 +57,7 @@ def draw(y: Tensor, size: int, rng: torch.Generator | None = None) -> tuple[Tens
         if mine.any():
             pictures[mine] = getattr(paint, name)()[mine]
     x = torch.nn.functional.avg_pool2d(pictures.clamp(0, 1), 2) * 2 - 1
-    return x, [f"a {c} {species[k]}" for c, k in zip(names, y.tolist())]
+    return x, [f"a{'n' * (c == 'orange')} {c} {species[k]}" for c, k in zip(names, y.tolist())]
 
 
 def ground(n: int, size: int, rng: torch.Generator | None) -> Tensor:

@@ -19,8 +19,6 @@ from .schedules import Schedule, cosine
 from .train import Run, fit, load, save
 from .unet import UNet
 
-HERE = Path(__file__).parent.parent / "data"  # the bundled weights
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -132,4 +130,4 @@ def open_weights(path: str | Path) -> tuple[Recipe, UNet]:
 
 def bundled(name: str) -> tuple[Recipe, UNet]:
     """The weights that come with the course. Raises ValueError for another name, FileNotFoundError where none lie."""
-    return open_weights(HERE / f"{recipe(name).name}.safetensors")
+    return open_weights(data.bundled(f"{recipe(name).name}.safetensors"))
