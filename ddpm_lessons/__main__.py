@@ -69,8 +69,8 @@ def train_command(a: argparse.Namespace) -> None:
     """Train until the minutes are over, saving on the way; Ctrl-C saves and stops."""
     recipe = recipes.recipe(a.name)
     minutes = recipe.minutes if a.minutes is None else a.minutes
-    if not minutes > 0:
-        raise ValueError(f"--minutes should be above 0, got {minutes:g}")
+    if not 0 < minutes < float("inf"):
+        raise ValueError(f"--minutes should be above 0 and finite, got {minutes:g}")
     out = Path(a.out)
     file = out / f"{recipe.name}.run.safetensors"
     run = recipe.run(a.seed)
@@ -78,6 +78,7 @@ def train_command(a: argparse.Namespace) -> None:
         load_run(file, run)
     elif file.exists():
         raise ValueError(f"{file} holds a run: add --resume to go on with it, or name another --out")
+    out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made should cost no training
     pictures = recipe.pictures(a.data)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     run.to(device)
@@ -102,7 +103,8 @@ def train_command(a: argparse.Namespace) -> None:
                 saved = time.monotonic()
     except KeyboardInterrupt:
         print("\nstopped; saving", file=sys.stderr)
-    bar.close()
+    finally:
+        bar.close()
     keep(out, file, recipe, run)
     n = len(recipe.classes)
     print("sampling", 4 * n, "pictures")

@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -65,8 +66,14 @@ def bundled(name: str) -> Path:
 
 
 def root() -> Path:
-    """Where data sets live: the folder that DDPM_LESSONS_DATA names, or a cache in the home folder."""
-    return Path(os.environ.get("DDPM_LESSONS_DATA") or Path.home() / ".cache" / "ddpm_lessons")
+    """Where data sets live: the folder that DDPM_LESSONS_DATA names, or a cache in the home folder.
+
+    Raises ConnectionError when DDPM_LESSONS_DATA is `none`, which forbids downloads.
+    """
+    named = os.environ.get("DDPM_LESSONS_DATA")
+    if named == "none":
+        raise ConnectionError("DDPM_LESSONS_DATA=none forbids downloads; let it name a folder with the data set")
+    return Path(named or Path.home() / ".cache" / "ddpm_lessons")
 
 
 def flowers(size: int, folder: str | Path | None = None) -> Pictures:
@@ -142,7 +149,10 @@ def digits(size: int = 32, folder: str | Path | None = None) -> Pictures:
         try:
             MNIST(folder, download=True)
         except (RuntimeError, urllib.error.URLError) as e:
-            raise ConnectionError(f"MNIST cannot be downloaded ({e}); set DDPM_LESSONS_DATA to a folder with it") from e
+            why = " ".join(str(e).split())  # torchvision says it in several lines
+            raise ConnectionError(
+                f"MNIST cannot be downloaded ({why}); set DDPM_LESSONS_DATA to a folder with it"
+            ) from e
         found = sorted((folder / "MNIST" / "raw").glob("*-images-idx3-ubyte.gz"))
     x = torch.cat([idx(f) for f in found])[:, None].float() / 127.5 - 1
     y = torch.cat([idx(f.with_name(f.name.replace("images-idx3", "labels-idx1"))) for f in found]).long()
@@ -158,7 +168,7 @@ def idx(file: Path) -> Tensor:
         ndim = raw[3]
         shape = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(ndim)]
         return torch.frombuffer(bytearray(raw[4 + 4 * ndim :]), dtype=torch.uint8).view(shape)
-    except (OSError, EOFError, IndexError, RuntimeError) as e:
+    except (OSError, EOFError, zlib.error, IndexError, RuntimeError, ValueError) as e:
         raise ValueError(f"{file} is missing, cut short or not MNIST ({e}); delete it and run again") from e
 
 
@@ -181,6 +191,8 @@ def download(url: str, file: Path, sha256: str) -> Path:
                     while chunk := answer.read(1 << 20):
                         f.write(chunk)
                         bar.update(len(chunk))
+                if part.stat().st_size < total:
+                    raise ConnectionError("the host hung up early")
         except (urllib.error.URLError, TimeoutError, ConnectionError) as e:
             if getattr(e, "code", 0) != 416:  # 416: the part was whole already
                 why = getattr(e, "reason", e)
@@ -212,8 +224,9 @@ def unpack(archive: Path, folder: Path) -> None:
         try:
             with tarfile.open(archive) as tar:
                 tar.extractall(new, filter="data")
-        except (tarfile.TarError, EOFError) as e:
-            raise ValueError(f"{archive.name} was not unpacked: {e}") from e
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as e:
+            why = str(e).split("\n")[0]
+            raise ValueError(f"{archive.name} was not unpacked: {why}") from e
         for f in Path(new).iterdir():
             if not (folder / f.name).exists():
                 shutil.move(f, folder / f.name)

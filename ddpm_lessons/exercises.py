@@ -3,6 +3,9 @@
 import torch
 
 from .check import Exercise
+from .exercises_03 import LESSON_03
+from .exercises_01 import LESSON_01
+from .exercises_04 import LESSON_04
 
 
 def _rng() -> torch.Generator:
@@ -60,4 +63,4 @@ LESSON_02 = {
     ),
 }
 
-EXERCISES = LESSON_02
+EXERCISES = LESSON_02 | LESSON_01 | LESSON_04 | LESSON_03

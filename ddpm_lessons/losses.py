@@ -76,12 +76,15 @@ def vlb(
 ) -> Bound:
     """The whole bound L = L_T + sum L_{t-1} + L_0 (DDPM, eq. 5), one draw of x_t a step.  x0: (B, ...) on `levels`  (4.5)
 
-    Step 1 has no posterior variance to copy, so L_0 uses beta_tilde_2 (arXiv 2102.09672's code does), T >= 2.
+    Step 1 has no variance of its own, so L_0 borrows step 2's, variance(schedule, 2, 1); T >= 2.
+    (The code of arXiv 2102.09672 takes beta_tilde_2 there, whatever the other steps use.)
     Raises ValueError when x0 does not lie on the levels: the bound counts bits of stored values.
     """
     on_level = (x0 + 1) / 2 * (levels - 1)
     if (on_level - on_level.round()).abs().max() > 1e-3 or x0.abs().max() > 1 + 1e-6:
-        raise ValueError(f"the bound counts bits of pictures stored on {levels} levels in [-1, 1]; x0 is not on them")
+        raise ValueError(
+            f"the bound counts bits of pictures stored on {levels} levels in [-1, 1]; x0 is not on them"
+        )
     signal, noise = schedule.scales(schedule.T, like=x0)
     prior = normal_kl(signal * x0, noise**2, torch.zeros_like(x0), torch.ones_like(noise)).mean()
     steps = []

@@ -154,13 +154,16 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no weights at {path}; `python -m ddpm_lessons train --help` says how to make some")
-    if path.read_bytes()[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
-        raise ValueError(f"{path} is a pickle, which can run code when opened; only safetensors files are read here")
     try:
         with safe_open(path, framework="pt") as f:
             info = json.loads((f.metadata() or {}).get("ddpm_lessons", "null"))
             tensors = {k: f.get_tensor(k) for k in f.keys()}
     except (SafetensorError, ValueError) as e:
+        with open(path, "rb") as f:
+            head = f.read(2)
+        if head in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
+            why = "which can run code when opened; only safetensors files are read here"
+            raise ValueError(f"{path} is a pickle, {why}") from e
         raise ValueError(f"{path} is cut short or no safetensors file ({e}); fetch or train it again") from e
     if info is None:
         raise ValueError(f"{path} was not written by ddpm_lessons: it does not say which recipe it belongs to")

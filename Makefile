@@ -1,0 +1,41 @@
+# make learn   open the course;   make test   prove it;   the first call installs into .venv, the second takes seconds
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: learn test badges outputs benchmark clean
+
+learn: .venv/learn
+	@echo "Opening JupyterLab on notebooks/00_start_here.ipynb; Ctrl-C twice stops it."
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb $(ARGS)
+
+test: .venv/test
+	@echo "Testing: ruff, the unit tests, then every notebook from top to bottom; about 6 minutes on two CPU cores."
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	DDPM_LESSONS_DATA=$${DDPM_LESSONS_DATA:-none} $(BIN)/python -m pytest tests notebooks \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout=600 --durations=5 $(ARGS)
+
+badges: .venv/test  # after the address in pyproject.toml has changed
+	$(BIN)/python tests/notebooks.py badges
+
+outputs: .venv/test  # run the notebooks in place and store what they show; NB="02 03" for some of them
+	$(BIN)/python tests/notebooks.py run $(NB)
+
+benchmark: .venv/bench
+	$(BIN)/python tests/benchmarks/speed.py $(ARGS)
+
+clean:
+	rm -rf .venv
+
+.venv/learn: EXTRA := .
+.venv/test: EXTRA := .[test]
+.venv/bench: EXTRA := .[test,bench]
+.venv/learn .venv/test .venv/bench: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed, this is " \
+		+ sys.version.split()[0] + ". Have a newer one? make $@ PYTHON=python3.12")'
+	@echo "Installing into .venv: 2 to 5 minutes and 6 GB for PyTorch the first time; nothing outside .venv changes."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "Python could not make .venv; on Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e "$(EXTRA)"
+	@touch $@

@@ -1,0 +1,436 @@
+"""Data: pictures come in as [-1, 1], and whatever is wrong with files and hosts is said in one clear line."""
+
+import gzip
+import hashlib
+import io
+import os
+import socket
+import tarfile
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from ddpm_lessons import data
+from ddpm_lessons.data import (
+    Pictures,
+    batches,
+    bundled,
+    class_folders,
+    digits,
+    download,
+    flowers,
+    flowers_or_drawn,
+    idx,
+    picture,
+    root,
+    unpack,
+)
+
+BODY = bytes(range(256)) * 300
+SHA = hashlib.sha256(BODY).hexdigest()
+
+
+def toy(n=8, side=6):
+    x = torch.arange(n).view(-1, 1, 1, 1) + torch.linspace(0, 0.5, side).expand(n, 1, side, side)
+    return Pictures(x, torch.arange(n) % 2, ("even", "odd"), "toys")
+
+
+def seeded(k=0):
+    return torch.Generator().manual_seed(k)
+
+
+# batches
+
+
+def test_a_batch_is_pictures_with_their_own_labels():
+    x0, cond = batches(toy(), 100, 6, flip=False)(seeded())
+    assert x0.shape == (100, 1, 6, 6) and cond.vec.shape == (100, 2)
+    assert torch.equal(cond.vec.argmax(1), x0[:, 0, 0, 0].long() % 2)
+    assert len(x0[:, 0, 0, 0].long().unique()) == 8
+
+
+def test_a_seed_is_a_batch():
+    batch = batches(toy(), 9, 4)
+    assert torch.equal(batch(seeded())[0], batch(seeded())[0])
+    assert not torch.equal(batch(seeded(0))[0], batch(seeded(1))[0])
+
+
+def test_crops_come_from_every_place():
+    crops = [batches(toy(), 1, 4, flip=False)(seeded(k))[0][0, 0] for k in range(60)]
+    assert len({round((c[0, 0] % 1).item(), 3) for c in crops}) == 3
+    assert all(c.shape == (4, 4) for c in crops)
+
+
+def test_half_of_the_pictures_are_mirrored():
+    x0, _ = batches(toy(), 1000, 6)(seeded())
+    mirrored = x0[:, 0, 0, 0] > x0[:, 0, 0, -1]
+    assert mirrored.float().mean().item() == pytest.approx(0.5, abs=0.08)
+    assert not (lambda x: x[:, 0, 0, 0] > x[:, 0, 0, -1])(
+        batches(toy(), 100, 6, flip=False)(seeded())[0]
+    ).any()
+
+
+def test_pictures_too_small_to_crop_say_so():
+    with pytest.raises(ValueError, match="pictures of 6 px cannot be cropped to 8: load them larger"):
+        batches(toy(), 1, 8)
+
+
+# folders of pictures
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of two pictures: dark roses and bright tulips, wider than high."""
+    for name, grey in (("roses", 0), ("tulips", 255)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for k in range(2):
+            Image.new("RGB", (20, 10), (grey,) * 3).save(tmp_path / "photos" / name / f"{k}.png")
+    (tmp_path / "photos" / "roses" / "notes.txt").write_text("no picture")
+    return tmp_path / "photos"
+
+
+def test_a_folder_for_each_class(folder):
+    p = class_folders(folder, 8)
+    assert p.x.shape == (4, 3, 8, 8) and p.classes == ("rose", "tulip") and p.source == "4 photographs"
+    assert p.y.tolist() == [0, 0, 1, 1]
+    assert p.x[:2].unique().tolist() == [-1] and p.x[2:].unique().tolist() == [1]
+
+
+def test_a_missing_folder_and_an_empty_one_say_what_is_wanted(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match="no folder .*nowhere; name one that holds a folder of pictures for each"
+    ):
+        class_folders(tmp_path / "nowhere", 8)
+    with pytest.raises(FileNotFoundError, match=r"no pictures in .*/CLASS/; wanted are .*\.jpg"):
+        class_folders(tmp_path, 8)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", "cut"])
+@pytest.mark.parametrize("kind", ["jpeg", "png"])
+def test_a_broken_picture_is_named(content, kind, folder):
+    file = folder / "roses" / f"broken.{kind}"
+    if content == "cut":
+        Image.effect_noise((100, 100), 50).convert("RGB").save(file)
+        content = file.read_bytes()[:700]
+    file.write_bytes(content)
+    with pytest.raises(ValueError) as e:
+        class_folders(folder, 8)
+    assert str(e.value).startswith(f"{file} cannot be read as a picture") and "\n" not in str(e.value)
+    assert str(e.value).endswith("delete it or fetch it again")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
+def test_any_kind_of_picture_becomes_three_colours(mode, tmp_path):
+    file = tmp_path / ("x.jpg" if mode == "CMYK" else "x.png")
+    Image.new(mode, (9, 9)).save(file)
+    assert picture(file, 4).shape == (3, 4, 4)
+
+
+def test_the_middle_square_is_kept(tmp_path):
+    image = Image.new("RGB", (30, 10), "red")
+    image.paste("blue", (10, 0, 20, 10))
+    image.save(tmp_path / "x.png")
+    assert (
+        picture(tmp_path / "x.png", 10)[:, 1:-1, 1:-1].mean((1, 2)) - torch.tensor([-1, -1, 1])
+    ).abs().max() < 0.05
+
+
+def test_a_photograph_taken_sideways_is_turned(tmp_path):
+    image = Image.new("RGB", (10, 10), "black")
+    image.paste("white", (0, 0, 5, 10))  # the left half
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise: left becomes top
+    image.save(tmp_path / "x.png", exif=exif)
+    x = picture(tmp_path / "x.png", 10)
+    assert x[:, :4].mean() > 0.9 and x[:, 6:].mean() < -0.9
+
+
+# digits
+
+
+def idx_bytes(x):
+    return (
+        bytes([0, 0, 8, x.ndim])
+        + b"".join(n.to_bytes(4, "big") for n in x.shape)
+        + bytes(x.flatten().tolist())
+    )
+
+
+@pytest.fixture
+def mnist(tmp_path):
+    """A folder like MNIST's: two files of training digits, two of test digits."""
+    for name, n in (("train", 3), ("t10k", 2)):
+        x, y = torch.full((n, 28, 28), 255, dtype=torch.uint8), torch.arange(n, dtype=torch.uint8)
+        (tmp_path / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(x)))
+        (tmp_path / f"{name}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(y)))
+    return tmp_path
+
+
+def test_digits_are_read_and_padded_with_black(mnist):
+    p = digits(32, mnist)
+    assert (
+        p.x.shape == (5, 1, 32, 32) and p.classes == tuple("0123456789") and p.source == "5 digits of MNIST"
+    )
+    assert p.x[..., 2:30, 2:30].unique().tolist() == [1] and p.x[..., :2, :].unique().tolist() == [-1]
+    assert p.y.tolist() == [0, 1, 0, 1, 2]  # t10k, then train
+
+
+def test_digits_are_found_in_a_subfolder_and_by_the_variable(mnist, tmp_path_factory, monkeypatch):
+    there = tmp_path_factory.mktemp("data")
+    os.rename(mnist, there / "mnist")
+    monkeypatch.setenv("DDPM_LESSONS_DATA", str(there))
+    assert len(digits(32).x) == 5
+    os.mkdir(mnist)
+
+
+def test_truncated_and_damaged_digits_are_named(mnist):
+    file = mnist / "train-images-idx3-ubyte.gz"
+    whole = file.read_bytes()
+    noise = gzip.compress(idx_bytes(torch.randint(256, (3, 28, 28), generator=seeded())))
+    damaged = bytearray(noise)
+    damaged[12] ^= 0xFF
+    damaged[300] ^= 0xFF
+    cut_header, short = gzip.compress(b"\0\0\x08\x03\0"), gzip.compress(gzip.decompress(whole)[:-5])
+    no_pixels = gzip.compress(gzip.decompress(whole)[:16])
+    for content in (
+        whole[:-20],
+        whole[:15],
+        b"",
+        b"no gzip at all",
+        bytes(damaged),
+        cut_header,
+        short,
+        no_pixels,
+    ):
+        file.write_bytes(content)
+        with pytest.raises(ValueError) as e:
+            digits(32, mnist)
+        assert str(e.value).startswith(f"{file} is missing, cut short or not MNIST"), content[:20]
+        assert "\n" not in str(e.value) and str(e.value).endswith("delete it and run again")
+
+
+def test_digits_without_their_labels_name_the_missing_file(mnist):
+    (mnist / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(ValueError, match="t10k-labels-idx1-ubyte.gz is missing"):
+        digits(32, mnist)
+
+
+def test_idx_gives_back_what_was_written(tmp_path):
+    x = torch.arange(24, dtype=torch.uint8).view(2, 3, 4)
+    (tmp_path / "x.gz").write_bytes(gzip.compress(idx_bytes(x)))
+    assert torch.equal(idx(tmp_path / "x.gz"), x)
+
+
+# downloads
+
+
+class Host(BaseHTTPRequestHandler):
+    """Serves BODY; its server's `ranges`: can it resume?  `hang_up_at`: after how many bytes it stops."""
+
+    def do_GET(self):
+        begin = 0
+        asked = self.headers.get("Range")
+        self.server.asked.append(asked)
+        if asked and self.server.ranges:
+            begin = int(asked.removeprefix("bytes=").rstrip("-"))
+            if begin >= len(BODY):
+                return self.send_error(416)
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(BODY) - begin))
+        self.end_headers()
+        self.wfile.write(BODY[begin : self.server.hang_up_at])
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def host(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    server = HTTPServer(("127.0.0.1", 0), Host)
+    server.asked, server.ranges, server.hang_up_at = [], True, None
+    server.url = f"http://127.0.0.1:{server.server_port}/file"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def nowhere(monkeypatch):
+    """The address of a host that does not answer: a port that was free a moment ago."""
+    monkeypatch.setenv("no_proxy", "*")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{s.getsockname()[1]}/file"
+
+
+def test_a_file_is_downloaded_once(host, tmp_path):
+    file = tmp_path / "new" / "file"
+    assert download(host.url, file, SHA) == file and file.read_bytes() == BODY
+    assert download(host.url, file, SHA) == file and len(host.asked) == 1
+    assert os.listdir(file.parent) == ["file"]
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["resumes", "sends all of it again"])
+def test_an_interrupted_download_goes_on(ranges, host, tmp_path):
+    host.ranges = ranges
+    (tmp_path / "file.part").write_bytes(BODY[:1000])
+    assert download(host.url, tmp_path / "file", SHA).read_bytes() == BODY
+    assert host.asked == ["bytes=1000-"] and os.listdir(tmp_path) == ["file"]
+
+
+def test_a_host_that_hangs_up_costs_nothing_that_came(host, tmp_path):
+    host.hang_up_at = 50_000
+    with pytest.raises(
+        ConnectionError, match="could not fetch .*hung up early.*run again to go on where it stopped"
+    ):
+        download(host.url, tmp_path / "file", SHA)
+    assert (tmp_path / "file.part").read_bytes() == BODY[:50_000]
+    host.hang_up_at = None
+    assert download(host.url, tmp_path / "file", SHA).read_bytes() == BODY
+    assert host.asked == [None, "bytes=50000-"]
+
+
+def test_a_part_that_was_whole_already_is_kept(host, tmp_path):
+    (tmp_path / "file.part").write_bytes(BODY)
+    assert download(host.url, tmp_path / "file", SHA).read_bytes() == BODY
+
+
+@pytest.mark.parametrize("name", ["file", "file.part"])
+def test_a_wrong_checksum_removes_the_file_and_says_so(name, host, tmp_path):
+    (tmp_path / name).write_bytes(b"x" * 1000)
+    with pytest.raises(
+        ValueError, match="came damaged .*SHA-256 is wrong.* was removed; run again to fetch it anew"
+    ):
+        download(host.url, tmp_path / "file", SHA)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_host_that_cannot_be_reached_is_a_connection_error(nowhere, tmp_path):
+    with pytest.raises(ConnectionError, match="could not fetch http.*refused.*run again") as e:
+        download(nowhere, tmp_path / "file", SHA)
+    assert "\n" not in str(e.value) and not (tmp_path / "file").exists()
+
+
+def test_digits_that_cannot_be_downloaded_say_what_to_set(nowhere, tmp_path, monkeypatch):
+    from torchvision.datasets import MNIST
+
+    monkeypatch.setattr(MNIST, "mirrors", [nowhere + "/"])
+    with pytest.raises(
+        ConnectionError, match="MNIST cannot be downloaded .*; set DDPM_LESSONS_DATA to a folder with it"
+    ):
+        digits(32, tmp_path)
+
+
+# archives
+
+
+def tar(file, members):
+    with tarfile.open(file, "w:gz") as t:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            t.addfile(info, io.BytesIO(content))
+    return file
+
+
+def test_an_archive_is_unpacked_and_what_was_there_stays(tmp_path):
+    out = tmp_path / "out"
+    (out / "mine").mkdir(parents=True)
+    (out / "mine" / "a").write_text("old")
+    unpack(tar(tmp_path / "x.tgz", {"photos/a": b"new", "mine/a": b"new"}), out)
+    assert (out / "photos" / "a").read_text() == "new" and (out / "mine" / "a").read_text() == "old"
+    assert sorted(os.listdir(out)) == ["mine", "photos"]
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside"])
+def test_nothing_is_written_outside_the_folder(name, tmp_path):
+    with pytest.raises(ValueError, match="x.tgz was not unpacked: .*outside the destination"):
+        unpack(tar(tmp_path / "x.tgz", {"photos/a": b"a", name: b"b"}), tmp_path / "out")
+    assert os.listdir(tmp_path / "out") == [] and not (tmp_path / "outside").exists()
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path):
+    with tarfile.open(tmp_path / "x.tgz", "w:gz") as t:
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "../../outside"
+        t.addfile(link)
+    with pytest.raises(ValueError, match="x.tgz was not unpacked"):
+        unpack(tmp_path / "x.tgz", tmp_path / "out")
+
+
+def test_a_damaged_archive_leaves_nothing_behind(tmp_path):
+    file = tar(tmp_path / "x.tgz", {"photos/a": os.urandom(100_000)})
+    whole = file.read_bytes()
+    for content in (whole[:50_000], b"no archive", b"", whole[:30] + b"\xff" * 40 + whole[70:]):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match="x.tgz was not unpacked: ") as e:
+            unpack(file, tmp_path / "out")
+        assert "\n" not in str(e.value) and os.listdir(tmp_path / "out") == []
+
+
+# the flowers
+
+
+def photographs(tmp_path):
+    """An archive like TF-Flowers', with a grey picture of each class."""
+    content = io.BytesIO()
+    Image.new("RGB", (8, 8), "grey").save(content, format="jpeg")
+    names = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
+    return tar(tmp_path / "archive.tgz", {f"flower_photos/{n}/1.jpg": content.getvalue() for n in names})
+
+
+def test_flowers_are_downloaded_unpacked_and_then_found(host, tmp_path, monkeypatch):
+    body = photographs(tmp_path).read_bytes()
+    monkeypatch.setattr(f"{__name__}.BODY", body)
+    monkeypatch.setattr(data, "TF_FLOWERS", (host.url, hashlib.sha256(body).hexdigest()))
+    for _ in range(2):
+        p = flowers(8, tmp_path / "cache")
+        assert p.classes == data.FLOWERS and p.x.shape == (5, 3, 8, 8)
+    assert len(host.asked) == 1 and os.listdir(tmp_path / "cache") == ["flower_photos"]
+
+
+def test_without_a_host_the_flowers_are_drawn_and_say_why(nowhere, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "TF_FLOWERS", (nowhere, SHA))
+    monkeypatch.setenv("DDPM_LESSONS_DATA", str(tmp_path))
+    p = flowers_or_drawn(8, 10)
+    assert p.x.shape == (10, 3, 8, 8) and p.source.startswith("10 drawn flowers (could not fetch")
+
+
+def test_none_forbids_downloads(monkeypatch):
+    monkeypatch.setenv("DDPM_LESSONS_DATA", "none")
+    assert flowers_or_drawn(8, 10).source == "10 drawn flowers (DDPM_LESSONS_DATA=none)"
+    for load in (lambda: flowers(8), digits):
+        with pytest.raises(
+            ConnectionError, match="forbids downloads; let it name a folder with the data set"
+        ):
+            load()
+
+
+def test_data_lie_in_the_home_folder_unless_told(monkeypatch):
+    monkeypatch.delenv("DDPM_LESSONS_DATA")
+    assert root() == Path.home() / ".cache" / "ddpm_lessons"
+    monkeypatch.setenv("DDPM_LESSONS_DATA", "elsewhere")
+    assert root() == Path("elsewhere")
+
+
+def test_bundled_files_are_found():
+    assert bundled("dahlia.jpg").is_file()
+
+
+def test_the_real_photographs_are_five_flowers():
+    named = os.environ.get("DDPM_LESSONS_DATA", "")
+    places = [Path(named), Path(named, "flower_photos"), Path(named, "flowers_128")]
+    if not any((p / "daisy").is_dir() for p in places):
+        pytest.skip("DDPM_LESSONS_DATA names no folder with the photographs")
+    p = flowers(16)
+    assert p.classes == data.FLOWERS and len(p.x) > 1000
+    assert p.y.bincount(minlength=5).min() > 100
+    assert p.x.min() == -1 and p.x.max() == 1 and -0.5 < p.x.mean() < 0.2

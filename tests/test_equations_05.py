@@ -1,0 +1,74 @@
+"""The equations of lesson 05: each part of the U-Net against the formula, written out in loops."""
+
+import math
+
+import torch
+
+from ddpm_lessons import unet
+
+
+def randn(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_5_1_time_as_waves():
+    e = unet.Sinusoidal(8)(torch.tensor([3, 700]))
+    for row, t in zip(e, (3, 700)):
+        for i in range(4):
+            w = 10_000 ** (-i / 4)
+            assert abs(row[i].item() - math.sin(t * w)) < 1e-4
+            assert abs(row[4 + i].item() - math.cos(t * w)) < 1e-4
+
+
+def test_5_2_group_norm():
+    x = randn(2, 16, 3, 3) * 5 + 2
+    norm = unet.group_norm(16)
+    with torch.no_grad():
+        norm.weight.copy_(torch.linspace(0.5, 2, 16))
+        norm.bias.copy_(torch.linspace(-1, 1, 16))
+        y = norm(x)
+    for b in range(2):
+        for c in range(16):
+            group = x[b, 2 * (c // 2) : 2 * (c // 2) + 2]
+            wanted = norm.weight[c] * (x[b, c] - group.mean()) / (group.var(unbiased=False) + 1e-5).sqrt() + norm.bias[c]
+            assert torch.allclose(y[b, c], wanted, atol=1e-5)
+
+
+def test_5_2_company_does_not_matter():
+    x = randn(4, 16, 3, 3)
+    assert torch.allclose(unet.group_norm(16)(x)[:1], unet.group_norm(16)(x[:1]), atol=1e-6)
+
+
+def test_5_3_rearranging_keeps_every_number():
+    x, down = randn(2, 3, 4, 6), unet.RearrangeDown(3, 12)
+    with torch.no_grad():  # a mix that leaves the channels as they are
+        down.mix.weight.copy_(torch.eye(12)[:, :, None, None])
+        down.mix.bias.zero_()
+    y = down(x)
+    for c in range(3):
+        for p1 in (0, 1):
+            for p2 in (0, 1):
+                assert torch.allclose(y[:, 4 * c + 2 * p1 + p2], x[:, c, p1::2, p2::2], atol=1e-6)
+
+
+def test_5_4_the_block():
+    block = unet.Block(8, 8, 16, 0.0, unet.Parts())
+    x, e = randn(2, 8, 4, 4), randn(2, 16)
+    assert torch.equal(block(x, e), x), "a new block should pass x on"
+    torch.nn.init.normal_(block.second[-1].weight)
+    w1, w2 = block.first[-1], block.second[-1]
+    s, b = block.film(e)[..., None, None].split(8, dim=1)
+    silu = torch.nn.functional.silu
+    h = w1(silu(block.first[0](x)))
+    assert torch.allclose(block(x, e), x + w2(silu((1 + s) * block.norm(h) + b)), atol=1e-5)
+
+
+def test_5_5_attention():
+    q, k, v = randn(3, 5, 4)
+    mine = torch.zeros(5, 4)
+    for i in range(5):
+        weight = torch.tensor([math.exp(float(q[i] @ k[j]) / 2) for j in range(5)])  # sqrt(d) = 2
+        mine[i] = (weight / weight.sum()) @ v
+    assert torch.allclose(torch.nn.functional.scaled_dot_product_attention(q, k, v), mine, atol=1e-5)
+    layer = unet.Attention(8, unet.Parts(), head=4)
+    assert torch.equal(layer(randn(2, 8, 4, 4)), randn(2, 8, 4, 4)), "a new layer should pass x on"

@@ -1,0 +1,72 @@
+"""Guidance: 0 is unconditional, 1 is conditional, and guiding x0 is guiding eps or v."""
+
+import pytest
+import torch
+
+from ddpm_lessons.conditions import classes
+from ddpm_lessons.guidance import clipped, guided
+from ddpm_lessons.predict import EPS, X0, V, denoiser
+from ddpm_lessons.samplers import ddim, times
+from ddpm_lessons.schedules import linear
+
+COND = classes(torch.tensor([0, 1, 2]), 3)
+T = torch.tensor([1, 50, 100])
+
+
+def net(x, t, cond):
+    """Any function of all three inputs."""
+    told = cond.vec.to(x) @ torch.tensor([1.0, 2.0, -3.0]).to(x)
+    return torch.sin(3 * x + t.view(-1, 1, 1, 1)) + told.view(-1, 1, 1, 1)
+
+
+@pytest.fixture
+def x_t(rng):
+    return torch.randn(3, 1, 2, 2, dtype=torch.float64, generator=rng)
+
+
+def test_scale_1_is_the_condition_and_0_is_none(x_t):
+    torch.testing.assert_close(guided(net, 1.0)(x_t, T, COND), net(x_t, T, COND))
+    torch.testing.assert_close(guided(net, 0.0)(x_t, T, COND), net(x_t, T, COND.drop(1.0)))
+
+
+@pytest.mark.parametrize("predict", [EPS, X0, V], ids=lambda p: p.name)
+@pytest.mark.parametrize("w", [0.5, 2.0])
+def test_guiding_x0_is_guiding_what_the_net_predicts(predict, w, schedule, x_t):
+    """Ho and Salimans, eq. 6: (1 + w) eps(c) - w eps(null); and the same in v."""
+
+    def formula(x, t, cond):
+        return (1 + w) * net(x, t, cond) - w * net(x, t, cond.drop(1.0))
+
+    ours = guided(denoiser(net, schedule, predict), 1 + w)(x_t, T, COND)
+    torch.testing.assert_close(ours, denoiser(formula, schedule, predict)(x_t, T, COND))
+
+
+def test_guidance_asks_the_net_once_a_step(x_t):
+    sizes = []
+
+    def counting(x, t, cond):
+        sizes.append((len(x), len(t), len(cond.vec)))
+        return x
+
+    guided(counting, 2.0)(x_t, T, COND)
+    assert sizes == [(6, 6, 6)]
+
+
+def test_guidance_without_a_condition_says_what_to_pass():
+    d, schedule = guided(net, 2.0), linear(10)
+    with pytest.raises(ValueError, match=r"guidance needs a condition: pass cond=classes\(labels, n\)"):
+        list(ddim(d, schedule, torch.zeros(1, 1, 2, 2), times(10, 2)))
+
+
+def test_clipping_keeps_the_guess_in_range_and_leaves_the_rest(x_t):
+    d = lambda x, t, cond: x  # noqa: E731
+    torch.testing.assert_close(clipped(d)(x_t, T), x_t.clamp(-1, 1))
+    assert torch.equal(clipped(d, 100.0)(x_t, T), x_t)
+    assert clipped(d, 0.5)(x_t, T).abs().max() == 0.5
+
+
+def test_the_order_of_wrappers_matters(x_t):
+    d = lambda x, t, cond: 2.0 * cond.vec[:, :1, None, None].to(x) + 0 * x  # noqa: E731
+    x, t, cond = x_t[:1], T[:1], classes(torch.tensor([0]), 3)
+    assert clipped(guided(d, 3.0))(x, t, cond).max() == 1
+    assert guided(clipped(d), 3.0)(x, t, cond).max() == 3

@@ -1,0 +1,154 @@
+"""Plots give figures back, and nothing is shown without words for those who cannot see it."""
+
+import base64
+import io
+
+import matplotlib
+import pytest
+import torch
+from PIL import Image
+
+from ddpm_lessons import plots, widgets
+from ddpm_lessons.samplers import Step
+
+matplotlib.use("agg")
+
+
+def drawable(figure):
+    """The figure can be drawn; returns its size in pixels."""
+    return Image.open(io.BytesIO(base64.b64decode(widgets.png(figure)))).size
+
+
+def shown(figure):
+    return [ax for ax in figure.axes if ax.has_data()]
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What was handed to the notebook: (args, keywords) of each call."""
+    calls = []
+    monkeypatch.setattr(widgets, "display", lambda *a, **k: calls.append((a, k)) or "handle")
+    return calls
+
+
+@pytest.mark.parametrize("C", [1, 3])
+def test_pictures_have_an_axes_each(C):
+    figure = plots.pictures(torch.rand(7, C, 4, 4) * 2 - 1, titles=["one", "two"], columns=4)
+    assert len(figure.axes) == 8 and len(shown(figure)) == 7
+    assert [ax.get_title() for ax in figure.axes[:3]] == ["one", "two", ""]
+    assert drawable(figure)[0] > 100
+
+
+def test_minus_1_is_black_and_1_is_white():
+    x = torch.stack([torch.full((3, 2, 2), v) for v in (-1.0, 0.0, 1.0, 5.0)])
+    values = [float(ax.images[0].get_array().mean()) for ax in plots.pictures(x).axes]
+    assert values == [0.0, 0.5, 1.0, 1.0]
+
+
+def steps(n, B=2):
+    return [Step(n - 1 - i, torch.full((B, 1, 4, 4), 1.0), torch.full((B, 1, 4, 4), -1.0)) for i in range(n)]
+
+
+def test_a_film_shows_first_and_last_moments_of_each_picture():
+    figure = plots.film(steps(20), n=5)
+    assert len(shown(figure)) == 10
+    assert figure.axes[0].get_title() == "t = 19" and figure.axes[4].get_title() == "t = 0"
+
+
+def test_a_film_of_guesses_has_two_rows():
+    figure = plots.film(steps(20), n=5, guess=True)
+    assert [float(ax.images[0].get_array().mean()) for ax in shown(figure)] == [1.0] * 5 + [0.0] * 5
+
+
+def test_curves_are_named_and_told_apart_without_colour():
+    lines = {"a": [1, 2, 3], "b": torch.tensor([3.0, 2.0, 1.0])}
+    figure = plots.curves([1, 2, 3], lines, "t", "y", log="xy", title="T")
+    (ax,) = figure.axes
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b"]
+    assert len({line.get_linestyle() for line in ax.lines}) == 2
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("t", "y", "T")
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    assert drawable(figure)
+
+
+def test_training_shows_the_loss_and_its_running_mean():
+    (ax,) = plots.training([2.0] * 50 + [1.0] * 50).axes
+    raw, mean = ax.lines
+    assert len(raw.get_ydata()) == 100
+    assert mean.get_ydata()[0] == 2 and mean.get_ydata()[-1] == 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 30])
+def test_training_may_show_samples_beside_it_from_the_first_step(n):
+    figure = plots.training([1.0] * n, torch.rand(5, 1, 4, 4))
+    assert len(figure.axes) == 2 and drawable(figure)
+
+
+def test_points_are_rows_and_columns():
+    figure = plots.points([[torch.randn(9, 2)] * 3] * 2, ["a", "b", "c"], ["above", "below"])
+    assert len(figure.axes) == 6
+    assert [ax.get_title() for ax in figure.axes[:3]] == ["a", "b", "c"]
+    assert [figure.axes[i].get_ylabel() for i in (0, 3)] == ["above", "below"]
+
+
+def test_plots_leave_matplotlibs_settings_alone():
+    before = dict(matplotlib.rcParams)
+    plots.panels(1, 2)
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_colours_are_six_different_ones():
+    assert len(set(plots.COLOURS)) == 6
+
+
+def test_show_puts_alternative_text_beside_the_picture(displayed):
+    assert widgets.show(plots.panels(1, 1)[0], "an empty plot") == "handle"
+    ((bundle,), kw) = displayed[0]
+    assert kw["metadata"] == {"image/png": {"alt": "an empty plot"}} and kw["raw"]
+    assert bundle["text/plain"] == "an empty plot"
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("alt", ["", "  \n"])
+def test_show_refuses_a_picture_without_words(alt, displayed):
+    with pytest.raises(ValueError, match="say in `alt` what the figure shows"):
+        widgets.show(plots.panels(1, 1)[0], alt)
+    assert not displayed
+
+
+def test_show_replaces_a_picture_with_its_words(displayed):
+    class Handle:
+        def update(self, bundle, metadata, raw):
+            self.got = bundle, metadata, raw
+
+    handle = Handle()
+    assert widgets.show(plots.panels(1, 1)[0], "new", replace=handle) is handle
+    bundle, metadata, raw = handle.got
+    assert metadata["image/png"]["alt"] == bundle["text/plain"] == "new" and raw and not displayed
+
+
+def browsed(displayed, **kw):
+    figures = [plots.panels(1, 1)[0] for _ in range(3)]
+    for k, figure in enumerate(figures):
+        figure.axes[0].plot([0, k])
+    widgets.browse(figures, ["t = 0", "t < 1", "t = 2"], 'a "noisy" flower', **kw)
+    ((box,), _) = displayed[0]
+    (play, slider, name), frame = box.children[0].children, box.children[1]
+    return play, slider, name, frame
+
+
+def test_every_frame_of_a_slider_has_its_words(displayed):
+    _, slider, name, frame = browsed(displayed)
+    frames = []
+    for k, words in enumerate(["t = 0", "t &lt; 1", "t = 2"]):
+        slider.value = k
+        assert f'alt="a &quot;noisy&quot; flower, {words}"' in frame.value
+        assert name.value == ["t = 0", "t < 1", "t = 2"][k]
+        frames.append(frame.value)
+    assert len(set(frames)) == 3
+
+
+def test_a_slider_starts_where_it_is_told_and_plays_all_frames(displayed):
+    play, slider, name, frame = browsed(displayed, start=2)
+    assert slider.value == play.value == 2 and name.value == "t = 2" and "t = 2" in frame.value
+    assert slider.max == play.max == 2 and slider.min == play.min == 0

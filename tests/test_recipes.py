@@ -1,0 +1,321 @@
+"""Recipes and the command line: train, go on, sample; and one clear line for what went wrong."""
+
+import dataclasses
+
+import pytest
+import torch
+from PIL import Image
+
+from ddpm_lessons import __main__ as command
+from ddpm_lessons import data, recipes
+from ddpm_lessons.recipes import RECIPES, Recipe, open_weights, save_weights
+from ddpm_lessons.schedules import cosine
+from ddpm_lessons.train import load, save, train
+
+SECOND = str(1 / 60)
+
+
+def squares(folder=None):
+    """Grey squares, a little larger than the net's."""
+    y = torch.arange(8) % 2
+    x = (2.0 * y - 1).view(-1, 1, 1, 1).expand(-1, 1, 10, 10) * torch.linspace(0.9, 1, 10)
+    return data.Pictures(x, y, ("black", "white"), "squares")
+
+
+NET = dict(channels=1, widths=(8,))
+TINY = Recipe("tiny", "squares", squares, ("black", "white"), 8, NET, cosine(20), batch=4, minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    """One more recipe, whose network is tiny, and few sampling steps, so that a command takes a moment."""
+    monkeypatch.setitem(RECIPES, "tiny", lambda: TINY)
+    whole = command.grid
+    few = lambda *a: whole(*a[:5], 3) if len(a) == 5 else whole(*a)  # noqa: E731
+    monkeypatch.setattr(command, "grid", few)
+
+
+def shaken():
+    """The tiny net with random weights everywhere: a new one answers 0."""
+    net = TINY.run().net
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for p in net.parameters():
+            torch.nn.init.normal_(p, std=0.2)
+    return net
+
+
+@pytest.fixture
+def weights(tmp_path):
+    file = tmp_path / "w.safetensors"
+    save_weights(file, TINY, TINY.run().net, 7)
+    return file
+
+
+def fails(capsys, *argv):
+    """The one line that a failing command says."""
+    assert command.main([str(a) for a in argv]) == 1
+    said = capsys.readouterr().err
+    lines = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and said.endswith(lines[0] + "\n") and "Traceback" not in said
+    return lines[0]
+
+
+# recipes
+
+
+@pytest.mark.parametrize("name", ["flowers", "digits", "drawn"])
+def test_each_recipe_fits_together(name):
+    recipe = recipes.recipe(name)
+    assert recipe.name == name and recipe.about and recipe.minutes > 0
+    with torch.device("meta"):  # shapes without numbers
+        net = recipe.build()
+    assert net.channels == recipe.channels and net.cond == len(recipe.classes)
+    assert recipe.size % net.multiple == 0
+
+
+def test_the_drawn_recipes_pictures_are_its_classes_and_can_be_cropped(monkeypatch):
+    draw = data.drawn
+    monkeypatch.setattr(data, "drawn", lambda n, size, rng: draw(10, size, rng))
+    recipe = recipes.recipe("drawn")
+    p = recipe.pictures(None)
+    assert p.classes == recipe.classes and p.x.shape[1] == recipe.channels and p.x.shape[-1] > recipe.size
+
+
+def test_an_unknown_recipe_is_told_those_there_are():
+    for ask in (recipes.recipe, recipes.bundled):
+        with pytest.raises(ValueError, match="there is no recipe 'rose'; there are flowers, digits, drawn"):
+            ask("rose")
+
+
+def test_the_seed_fixes_the_first_weights_and_leaves_torchs_alone():
+    before = torch.get_rng_state()
+    a, b, c = TINY.run(1).net, TINY.run(1).net, TINY.run(2).net
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(a.first.weight, b.first.weight) and not torch.equal(a.first.weight, c.first.weight)
+
+
+def test_weights_come_back_with_their_recipe_in_half_precision(tmp_path):
+    net = TINY.run().net
+    save_weights(tmp_path / "w", TINY, net, 7)
+    recipe, again = open_weights(tmp_path / "w")
+    assert recipe is TINY and not again.training and load(tmp_path / "w")[1]["step"] == 7
+    for a, b in zip(net.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a.half().float(), b)
+
+
+def test_weights_of_a_recipe_that_is_gone_are_refused(tmp_path):
+    save_weights(tmp_path / "w", dataclasses.replace(TINY, name="gone"), TINY.build(), 1)
+    with pytest.raises(ValueError, match="there is no recipe 'gone'"):
+        open_weights(tmp_path / "w")
+
+
+def test_weights_of_another_net_are_refused(tmp_path):
+    wider = dataclasses.replace(TINY, net=dict(channels=1, widths=(16,)))
+    save_weights(tmp_path / "w", TINY, wider.build(), 1)
+    with pytest.raises(ValueError, match="w holds the weights of another net"):
+        open_weights(tmp_path / "w")
+
+
+def test_missing_bundled_weights_say_how_to_make_some():
+    with pytest.raises(FileNotFoundError, match="no weights at .*tiny.safetensors; .*train --help"):
+        recipes.bundled("tiny")
+
+
+def test_samples_are_clipped_pictures_of_the_asked_shape_and_a_seed_is_a_sample():
+    net, labels = shaken(), torch.tensor([0, 1, 1])
+    steps = list(TINY.sample(net, labels, 5))
+    assert len(steps) == 5 and steps[-1].x.shape == (3, 1, 8, 8) and steps[-1].x.abs().max() <= 1
+    assert torch.equal(steps[-1].x, list(TINY.sample(net, labels, 5))[-1].x)
+    assert not torch.equal(steps[-1].x, list(TINY.sample(net, labels, 5, seed=1))[-1].x)
+
+
+def test_scale_0_ignores_the_class():
+    net = shaken()
+    ends = lambda scale, k: list(TINY.sample(net, torch.tensor([k]), 3, scale))[-1].x  # noqa: E731
+    assert torch.equal(ends(0.0, 0), ends(0.0, 1)) and not torch.equal(ends(2.0, 0), ends(2.0, 1))
+
+
+def test_what_cannot_be_sampled_is_said():
+    net = TINY.run().net
+    with pytest.raises(ValueError, match=r"labels should lie in 0\.\.1"):
+        TINY.sample(net, torch.tensor([2]))
+    with pytest.raises(ValueError, match=r"sampling steps should lie in 1\.\.20 \(T\), got 21"):
+        TINY.sample(net, torch.tensor([0]), 21)
+
+
+def test_the_loss_hides_the_condition_now_and_then():
+    seen = []
+
+    def net(x, t, cond):
+        seen.append(cond.vec)
+        return x
+
+    always = dataclasses.replace(TINY, drop=1.0)
+    always.loss(net, torch.zeros(4, 1, 8, 8), data.classes(torch.tensor([0, 1, 0, 1]), 2), torch.Generator())
+    assert (seen[0] == 0).all()
+
+
+def test_a_recipe_trains():
+    batch = data.batches(squares(), TINY.batch, TINY.size)
+    assert len(list(train(TINY.run(), batch, TINY.loss, 3))) == 3
+
+
+# the command line
+
+
+def test_train_writes_weights_a_run_and_a_picture_and_sample_reads_them(tmp_path, capsys):
+    assert command.main(["train", "tiny", "--minutes", SECOND, "--out", str(tmp_path)]) == 0
+    files = sorted(f.name for f in tmp_path.iterdir())
+    assert files == ["tiny.png", "tiny.run.safetensors", "tiny.safetensors"]
+    assert "tiny: squares" in capsys.readouterr().out
+    file = tmp_path / "grid.png"
+    argv = ["sample", str(tmp_path / "tiny.safetensors"), "-n", "6", "--steps", "2", "--out", str(file)]
+    assert command.main(argv) == 0
+    assert Image.open(file).size == (2 * 10 + 2, 3 * 10 + 2)  # a column for each class; a border of 2 px
+    assert f"6 pictures in {file}" in capsys.readouterr().out
+
+
+def test_resume_goes_on_where_the_run_stopped(tmp_path, capsys):
+    argv = ["train", "tiny", "--minutes", "0.001", "--out", str(tmp_path)]
+    assert command.main(argv) == 0
+    step = load(tmp_path / "tiny.run.safetensors")[1]["step"]
+    assert f"step {step};" in capsys.readouterr().out
+    assert command.main([*argv, "--resume"]) == 0
+    assert f"from step {step}, " in capsys.readouterr().out
+    assert load(tmp_path / "tiny.run.safetensors")[1]["step"] > step
+    assert load(tmp_path / "tiny.safetensors")[1]["step"] > step
+
+
+def test_ctrl_c_saves_and_stops(tmp_path, capsys, monkeypatch):
+    def interrupted(run, *args, **kw):
+        yield next(train(run, *args, **kw))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "train", interrupted)
+    assert command.main(["train", "tiny", "--out", str(tmp_path)]) == 0
+    assert "stopped; saving" in capsys.readouterr().err
+    assert load(tmp_path / "tiny.run.safetensors")[1]["step"] == 1
+
+
+def test_a_long_training_saves_on_its_way(tmp_path, monkeypatch):
+    saved, keep = [], command.keep
+    monkeypatch.setattr(command, "SAVE_EVERY", 0)
+    monkeypatch.setattr(command, "keep", lambda *a: saved.append(a[-1].step) or keep(*a))
+    assert command.main(["train", "tiny", "--minutes", "0.002", "--out", str(tmp_path)]) == 0
+    assert saved[0] == 1 and len(saved) > 1
+
+
+def test_one_class_only(weights, tmp_path, monkeypatch):
+    asked, sample = [], Recipe.sample
+
+    def asking(self, net, labels, *a):
+        asked.append(labels)
+        return sample(self, net, labels, *a)
+
+    monkeypatch.setattr(Recipe, "sample", asking)
+    out = tmp_path / "new" / "g.png"
+    argv = ["sample", weights, "--class", "white", "-n", "4", "--steps", "2", "--out", out]
+    assert command.main([str(a) for a in argv]) == 0
+    assert asked[0].tolist() == [1, 1, 1, 1] and Image.open(out).size == (22, 22)
+
+
+def test_seed_and_scale_change_the_pictures(tmp_path):
+    net = shaken()
+    save_weights(tmp_path / "w", TINY, net, 1)
+    files = []
+    for more in ([], ["--seed", "1"], ["--scale", "0"], []):
+        files.append(tmp_path / f"{len(files)}.png")
+        argv = ["sample", str(tmp_path / "w"), "-n", "2", "--steps", "2", "--out", str(files[-1]), *more]
+        assert command.main(argv) == 0
+    a, seed, scale, again = (f.read_bytes() for f in files)
+    assert a == again and len({a, seed, scale}) == 3
+
+
+@pytest.mark.parametrize(
+    "argv, line",
+    [
+        (["train", "rose"], "error: there is no recipe 'rose'; there are flowers, digits, drawn"),
+        (["train", "tiny", "--minutes", "0"], "error: --minutes should be above 0 and finite, got 0"),
+        (["train", "tiny", "--minutes", "-5"], "error: --minutes should be above 0 and finite, got -5"),
+        (["train", "tiny", "--minutes", "nan"], "error: --minutes should be above 0 and finite, got nan"),
+        (["train", "tiny", "--minutes", "inf"], "error: --minutes should be above 0 and finite, got inf"),
+        (["train", "tiny", "--resume"], "error: no weights at {dir}/out/tiny.run.safetensors; "),
+        (["train", "digits"], "error: DDPM_LESSONS_DATA=none forbids downloads; let it name a folder"),
+        (["train", "flowers", "--data", "{dir}/w.safetensors"], "error: "),
+    ],
+)
+def test_training_that_cannot_begin_says_why(argv, line, weights, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DDPM_LESSONS_DATA", "none")
+    argv = [a.format(dir=tmp_path) for a in argv]
+    assert fails(capsys, *argv, "--out", tmp_path / "out").startswith(line.format(dir=tmp_path))
+
+
+def test_a_run_is_not_overwritten_by_accident(tmp_path, capsys):
+    save(tmp_path / "tiny.run.safetensors", {}, {})
+    before = (tmp_path / "tiny.run.safetensors").read_bytes()
+    said = fails(capsys, "train", "tiny", "--out", tmp_path)
+    assert said.endswith("holds a run: add --resume to go on with it, or name another --out")
+    assert (tmp_path / "tiny.run.safetensors").read_bytes() == before
+
+
+def test_an_out_that_is_a_file_is_found_out_before_training(weights, capsys, monkeypatch):
+    monkeypatch.setattr(command, "train", None)  # would fail if it came so far
+    assert "File exists" in fails(capsys, "train", "tiny", "--out", weights)
+
+
+def test_an_unstable_loss_is_one_line(tmp_path, capsys, monkeypatch):
+    nan = lambda self, net, x0, cond, rng: float("nan") * net(x0, torch.ones(4), cond).sum()  # noqa: E731
+    monkeypatch.setattr(Recipe, "loss", nan)
+    assert "the loss is nan at step 1: try a smaller lr" in fails(capsys, "train", "tiny", "--out", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "argv, line",
+    [
+        (["-n", "0"], "error: -n should be at least 1, got 0"),
+        (["--steps", "0"], "error: the number of sampling steps should lie in 1..20 (T), got 0"),
+        (["--steps", "21"], "error: the number of sampling steps should lie in 1..20 (T), got 21"),
+        (["--class", "green"], "error: there is no class 'green' in tiny; there are black, white"),
+        (["--out", "{dir}/grid.xyz"], "error: "),
+    ],
+)
+def test_sampling_that_cannot_begin_says_why(argv, line, weights, tmp_path, capsys):
+    argv = [a.format(dir=tmp_path) for a in argv]
+    out = ["--out", tmp_path / "g.png"] * ("--out" not in argv)
+    steps = ["--steps", "2"] * ("--steps" not in argv)
+    assert fails(capsys, "sample", weights, *out, *steps, *argv).startswith(line)
+    assert not (tmp_path / "g.png").exists()
+
+
+def test_weights_that_are_none_are_one_line(tmp_path, capsys):
+    assert "no weights at" in fails(capsys, "sample", tmp_path / "x.safetensors")
+    torch.save({"a": torch.zeros(1)}, tmp_path / "x.pt")
+    assert "is a pickle" in fails(capsys, "sample", tmp_path / "x.pt")
+    (tmp_path / "x.safetensors").write_bytes(b"cut")
+    assert "is cut short" in fails(capsys, "sample", tmp_path / "x.safetensors")
+    save(tmp_path / "x.run.safetensors", {"net.a": torch.zeros(1)}, {"run_of": "tiny"})
+    said = fails(capsys, "sample", tmp_path / "x.run.safetensors")
+    assert said.endswith("holds no finished network; sample from the file without .run in its name")
+
+
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (["--help"], ["take noise off", "train digits", "sample runs/digits.safetensors"]),
+        (["train", "--help"], ["flowers", "digits", "drawn", "--resume", "min on two CPU cores", "NAME.png"]),
+        (["sample", "--help"], ["DDIM steps from x_T", "guidance: 1 = as trained", "--class"]),
+    ],
+)
+def test_help_teaches(argv, words, capsys):
+    with pytest.raises(SystemExit) as e:
+        command.main(argv)
+    said = capsys.readouterr().out
+    assert e.value.code == 0 and all(w in said for w in words)
+
+
+@pytest.mark.parametrize("argv", [[], ["fly"], ["sample"], ["train", "tiny", "--minutes", "many"]])
+def test_a_command_that_is_none_shows_the_usage(argv, capsys):
+    with pytest.raises(SystemExit) as e:
+        command.main(argv)
+    assert e.value.code == 2 and "usage: python -m ddpm_lessons" in capsys.readouterr().err

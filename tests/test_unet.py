@@ -1,0 +1,157 @@
+"""The network: shapes, parts that can be exchanged, and what it looks at."""
+
+import math
+
+import pytest
+import torch
+
+from ddpm_lessons.conditions import classes
+from ddpm_lessons.unet import (
+    Attention,
+    LearnedTime,
+    MaxDown,
+    Parts,
+    RearrangeDown,
+    Sinusoidal,
+    UNet,
+    Up,
+    group_norm,
+    parameters,
+)
+
+T3 = torch.tensor([1, 50, 100])
+
+
+def tiny(**kw):
+    return UNet(**dict(channels=1, widths=(8, 16), attend=1, cond=3) | kw)
+
+
+def shaken(net):
+    """The net with random weights everywhere: a new one answers 0, its last layer being 0."""
+    torch.manual_seed(0)
+    for p in net.parameters():
+        torch.nn.init.normal_(p, std=0.2)
+    return net.eval()
+
+
+@pytest.mark.parametrize(
+    "kw",
+    [
+        dict(channels=3),
+        dict(widths=(8,)),
+        dict(widths=(4, 8, 12), blocks=2),
+        dict(patch=2),
+        dict(attend=0),
+        dict(cond=0),
+        dict(parts=Parts(norm=torch.nn.BatchNorm2d, act=torch.nn.GELU)),
+        dict(parts=Parts(down=MaxDown, time=LearnedTime)),
+        dict(parts=Parts(residual=False, attention=False)),
+    ],
+    ids=lambda kw: ", ".join(kw),
+)
+def test_out_comes_the_shape_that_went_in_and_all_weights_learn(kw):
+    net = shaken(tiny(**kw))
+    x = torch.randn(3, net.channels, 8, 16)
+    cond = classes(torch.tensor([0, 1, 2]), 3) if net.cond else None
+    out = net(x, T3, cond)
+    assert out.shape == x.shape
+    out.square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+
+
+def test_a_new_net_answers_zero():
+    assert (tiny()(torch.randn(3, 1, 8, 8), T3) == 0).all()
+
+
+def test_the_answer_depends_on_picture_time_and_condition():
+    net, x = shaken(tiny()), torch.randn(1, 1, 8, 8)
+    t, cond = torch.tensor([5]), classes(torch.tensor([0]), 3)
+    out = net(x, t, cond)
+    for other in ((x + 0.1, t, cond), (x, t + 20, cond), (x, t, classes(torch.tensor([1]), 3)), (x, t, None)):
+        assert (out - net(*other)).abs().max() > 1e-4
+
+
+def test_dropped_conditions_are_all_the_same_to_the_net():
+    net, x = shaken(tiny()), torch.randn(1, 1, 8, 8)
+    a, b = (net(x, torch.tensor([5]), classes(torch.tensor([k]), 3).drop(1.0)) for k in (0, 1))
+    assert torch.equal(a, b)
+
+
+def test_pictures_of_a_batch_do_not_see_each_other():
+    net, x = shaken(tiny()), torch.randn(3, 1, 8, 8)
+    cond = classes(torch.tensor([0, 1, 2]), 3)
+    alone = torch.cat([net(x[i : i + 1], T3[i : i + 1], classes(torch.tensor([i]), 3)) for i in range(3)])
+    torch.testing.assert_close(net(x, T3, cond), alone, rtol=1e-4, atol=1e-4)
+
+
+def test_rearrange_down_loses_no_number(rng):
+    down = RearrangeDown(2, 8)
+    torch.nn.init.dirac_(down.mix.weight), torch.nn.init.zeros_(down.mix.bias)
+    x = torch.randn(1, 2, 4, 6, generator=rng)
+    out = down(x)
+    assert out.shape == (1, 8, 2, 3)
+    assert torch.equal(out.flatten().sort().values, x.flatten().sort().values)
+
+
+def test_max_down_keeps_the_largest_of_four():
+    down = MaxDown(1, 1)
+    torch.nn.init.dirac_(down.mix.weight), torch.nn.init.zeros_(down.mix.bias)
+    assert down(torch.arange(16.0).view(1, 1, 4, 4)).flatten().tolist() == [5, 7, 13, 15]
+
+
+def test_up_doubles_and_repeats():
+    up = Up(1, 1)
+    torch.nn.init.dirac_(up.conv.weight), torch.nn.init.zeros_(up.conv.bias)
+    x = torch.tensor([[[[1.0, 2.0]]]])
+    assert up(x).squeeze().tolist() == [[1, 1, 2, 2], [1, 1, 2, 2]]
+
+
+def test_sinusoidal_time_is_waves():
+    e = Sinusoidal(8)(torch.tensor([0, 3]))
+    assert e[0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    k = torch.arange(4)
+    torch.testing.assert_close(e[1, :4], torch.sin(3 / 10_000 ** (k / 4)))
+    torch.testing.assert_close(e[1, :4] ** 2 + e[1, 4:] ** 2, torch.ones(4))
+
+
+def test_sinusoidal_time_tells_all_steps_apart():
+    e = Sinusoidal(32)(torch.arange(1001))
+    assert (torch.cdist(e, e) + 9 * torch.eye(1001)).min() > 0.1
+
+
+def test_attention_is_its_equation():
+    """softmax(Q K^T / sqrt(d)) V, written out, for one head."""
+    torch.manual_seed(0)
+    layer = Attention(8, Parts())
+    torch.nn.init.normal_(layer.out.weight)
+    x = torch.randn(2, 8, 3, 3)
+    q, k, v = layer.qkv(layer.norm(x)).flatten(2).transpose(1, 2).chunk(3, dim=-1)
+    looked = ((q @ k.transpose(1, 2)) / math.sqrt(8)).softmax(-1) @ v
+    torch.testing.assert_close(layer(x), x + layer.out(looked.transpose(1, 2).view_as(x)))
+
+
+def test_group_norm_has_mean_0_and_variance_1_in_each_group(rng):
+    x = 5 + 3 * torch.randn(2, 16, 4, 4, generator=rng)
+    out = group_norm(16)(x).view(2, 8, -1)
+    torch.testing.assert_close(out.mean(2), torch.zeros(2, 8), atol=1e-5, rtol=0)
+    torch.testing.assert_close(out.var(2, correction=0), torch.ones(2, 8), atol=1e-4, rtol=0)
+    assert group_norm(12).num_groups == 1
+
+
+def test_parameters_counts_every_number():
+    assert parameters(torch.nn.Linear(3, 4)) == 16
+
+
+@pytest.mark.parametrize(
+    "x, cond, message",
+    [
+        (torch.zeros(2, 3, 8, 8), None, r"takes pictures \(B, 1, H, W\), got \(2, 3, 8, 8\)"),
+        (torch.zeros(1, 8, 8), None, r"takes pictures \(B, 1, H, W\), got \(1, 8, 8\)"),
+        (torch.zeros(2, 1, 8, 7), None, r"\(8, 7\) are not multiples of 2"),
+        (torch.zeros(2, 1, 8, 8), classes(torch.tensor([0, 1]), 5), r"conditions \(2, 3\), got \(2, 5\)"),
+        (torch.zeros(2, 1, 8, 8), classes(torch.tensor([0]), 3), r"conditions \(2, 3\), got \(1, 3\)"),
+    ],
+)
+def test_what_does_not_fit_is_told_what_does(x, cond, message):
+    with pytest.raises(ValueError, match=message):
+        tiny()(x, torch.tensor([1, 2]), cond)
