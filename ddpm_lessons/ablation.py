@@ -42,7 +42,9 @@ def held_out_loss(net: Callable[..., Tensor], x0: Tensor, seed: int = 0) -> floa
         return float(nn.functional.mse_loss(net(noisy(SCHEDULE, x0, t, eps), t, None), eps))
 
 
-def ablate(name: str, pictures: Pictures, steps: int, seed: int, held_out: int = 400) -> tuple[float, list[float]]:
+def ablate(
+    name: str, pictures: Pictures, steps: int, seed: int, held_out: int = 400
+) -> tuple[float, list[float]]:
     """Train one of VARIANTS -> (its held-out loss, the training loss of every step).  pictures.x: (N, 3, 16, 16) or larger
 
     The last `held_out` of the shuffled pictures are kept for the measurement. Raises ValueError for another name.

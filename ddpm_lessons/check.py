@@ -57,7 +57,9 @@ def difference(a: Any, b: Any) -> str:
     if isinstance(b, tuple):
         if not isinstance(a, tuple | list) or len(a) != len(b):
             return f"wanted are {len(b)} values, in a tuple"
-        return next((f"value {i + 1}: {d}" for i, pair in enumerate(zip(a, b)) if (d := difference(*pair))), "")
+        return next(
+            (f"value {i + 1}: {d}" for i, pair in enumerate(zip(a, b)) if (d := difference(*pair))), ""
+        )
     try:
         a, b = torch.as_tensor(a), torch.as_tensor(b)
     except (TypeError, ValueError, RuntimeError):

@@ -38,14 +38,18 @@ class Pictures(NamedTuple):
     source: str
 
 
-def batches(pictures: Pictures, n: int, size: int, flip: bool = True) -> Callable[[torch.Generator], tuple[Tensor, Cond]]:
+def batches(
+    pictures: Pictures, n: int, size: int, flip: bool = True
+) -> Callable[[torch.Generator], tuple[Tensor, Cond]]:
     """rng -> (x0, cond): n random pictures, cropped to `size` at a random place, mirrored half the time.
 
     x0: (n, C, size, size), cond: one-hot classes. Raises ValueError when the pictures are smaller than `size`.
     """
     room = pictures.x.shape[-1] - size
     if room < 0:
-        raise ValueError(f"pictures of {pictures.x.shape[-1]} px cannot be cropped to {size}: load them larger")
+        raise ValueError(
+            f"pictures of {pictures.x.shape[-1]} px cannot be cropped to {size}: load them larger"
+        )
 
     def batch(rng):
         i = torch.randint(len(pictures.x), (n,), generator=rng)
@@ -72,7 +76,9 @@ def root() -> Path:
     """
     named = os.environ.get("DDPM_LESSONS_DATA")
     if named == "none":
-        raise ConnectionError("DDPM_LESSONS_DATA=none forbids downloads; let it name a folder with the data set")
+        raise ConnectionError(
+            "DDPM_LESSONS_DATA=none forbids downloads; let it name a folder with the data set"
+        )
     return Path(named or Path.home() / ".cache" / "ddpm_lessons")
 
 
@@ -94,15 +100,23 @@ def flowers(size: int, folder: str | Path | None = None) -> Pictures:
 
 def flowers_or_drawn(size: int, n: int = 2000) -> Pictures:
     """The photographs, or, where they cannot be had, n drawn flowers; `source` says which, and why."""
+    return _or_drawn(flowers, size, n)
+
+
+def digits_or_drawn(size: int, n: int = 2000) -> Pictures:
+    """The digits, (N, 1, size, size), or, where they cannot be had, n drawn flowers, (n, 3, size, size)."""
+    return _or_drawn(digits, size, n)
+
+
+def _or_drawn(load: Callable[[int], Pictures], size: int, n: int) -> Pictures:
+    why = "DDPM_LESSONS_DATA=none"
     if os.environ.get("DDPM_LESSONS_DATA") != "none":
         try:
-            return flowers(size)
-        except (ConnectionError, OSError) as e:
-            why = f" ({e})"
-    else:
-        why = " (DDPM_LESSONS_DATA=none)"
+            return load(size)
+        except OSError as e:  # no host, or no room on the disk
+            why = str(e)
     pictures = drawn(n, size, torch.Generator().manual_seed(0))
-    return pictures._replace(source=pictures.source + why)
+    return pictures._replace(source=f"{pictures.source} ({why})")
 
 
 def class_folders(folder: str | Path, size: int) -> Pictures:
@@ -112,7 +126,9 @@ def class_folders(folder: str | Path, size: int) -> Pictures:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}; name one that holds a folder of pictures for each class")
+        raise FileNotFoundError(
+            f"no folder {folder}; name one that holds a folder of pictures for each class"
+        )
     files = sorted(f for f in folder.glob("*/*") if f.suffix.lower() in SUFFIXES)
     if not files:
         raise FileNotFoundError(f"no pictures in {folder}/CLASS/; wanted are {', '.join(sorted(SUFFIXES))}")
@@ -196,7 +212,9 @@ def download(url: str, file: Path, sha256: str) -> Path:
         except (urllib.error.URLError, TimeoutError, ConnectionError) as e:
             if getattr(e, "code", 0) != 416:  # 416: the part was whole already
                 why = getattr(e, "reason", e)
-                raise ConnectionError(f"could not fetch {url} ({why}); run again to go on where it stopped") from e
+                raise ConnectionError(
+                    f"could not fetch {url} ({why}); run again to go on where it stopped"
+                ) from e
         file_digest(part, sha256)
         os.replace(part, file)
     file_digest(file, sha256)
@@ -211,7 +229,9 @@ def file_digest(file: Path, sha256: str) -> None:
             digest.update(chunk)
     if digest.hexdigest() != sha256:
         file.unlink()
-        raise ValueError(f"{file.name} came damaged (its SHA-256 is wrong) and was removed; run again to fetch it anew")
+        raise ValueError(
+            f"{file.name} came damaged (its SHA-256 is wrong) and was removed; run again to fetch it anew"
+        )
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -44,8 +44,8 @@ LESSON_05: dict[str, Exercise] = {
             "the exponent is i / (dim / 2), not i / dim: your longest wave is too short": lambda t, d: _waves(
                 t, d, torch.arange(d // 2) / d
             ),
-            "the exponent ends at 1: that is i / (dim / 2 - 1), as DDPM's code has it, not (5.1)": lambda t, d: _waves(
-                t, d, torch.arange(d // 2) / (d // 2 - 1)
+            "the exponent ends at 1: that is i / (dim / 2 - 1), as DDPM's code has it, not (5.1)": lambda t, d: (
+                _waves(t, d, torch.arange(d // 2) / (d // 2 - 1))
             ),
         },
     ),
@@ -53,10 +53,16 @@ LESSON_05: dict[str, Exercise] = {
         _groups,
         (_x, 2),
         {
-            "your statistics run over the batch too: that is batch norm's weakness": lambda x, g: _scaled(x, (0, 2, 3)),
-            "each channel is on its own: that is instance norm; a group has several": lambda x, g: _scaled(x, (2, 3)),
+            "your statistics run over the batch too: that is batch norm's weakness": lambda x, g: _scaled(
+                x, (0, 2, 3)
+            ),
+            "each channel is on its own: that is instance norm; a group has several": lambda x, g: _scaled(
+                x, (2, 3)
+            ),
             "all channels are together: that is one group": lambda x, g: _scaled(x, (1, 2, 3)),
-            "divide by the standard deviation: is a square root missing?": lambda x, g: _groups(x, g, std=False),
+            "divide by the standard deviation: is a square root missing?": lambda x, g: _groups(
+                x, g, std=False
+            ),
         },
     ),
     "5.3": Exercise(
@@ -69,7 +75,9 @@ LESSON_05: dict[str, Exercise] = {
             "the channels' order should be (c p1 p2)": lambda x: rearrange(
                 x, "b c (h p1) (w p2) -> b (p1 p2 c) h w", p1=2, p2=2
             ),
-            "that is max pooling: three numbers of four are gone": lambda x: torch.nn.functional.max_pool2d(x, 2),
+            "that is max pooling: three numbers of four are gone": lambda x: torch.nn.functional.max_pool2d(
+                x, 2
+            ),
         },
     ),
     "5.4": Exercise(
@@ -78,7 +86,9 @@ LESSON_05: dict[str, Exercise] = {
         {
             "divide by sqrt(d) before the softmax": lambda q, k, v: _attend(q, k, v, 1.0),
             "divide by sqrt(d), not by d": lambda q, k, v: _attend(q, k, v, 1 / q.shape[-1]),
-            "the softmax should run over the keys, the last axis": lambda q, k, v: _attend(q, k, v, q.shape[-1] ** -0.5, 1),
+            "the softmax should run over the keys, the last axis": lambda q, k, v: _attend(
+                q, k, v, q.shape[-1] ** -0.5, 1
+            ),
         },
     ),
 }

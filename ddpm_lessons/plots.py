@@ -19,7 +19,6 @@ STYLE = {
     "axes.spines.right": False,
     "axes.titlesize": 13,
     "font.size": 12,
-    "legend.frameon": False,
     "lines.linewidth": 2,
 }
 
@@ -95,7 +94,9 @@ def training(losses: Sequence[float], x: Tensor | None = None) -> Figure:
     return figure
 
 
-def points(panels_of: Sequence[Sequence[Tensor]], titles: Sequence[str], rows: Sequence[str], limit=2.5) -> Figure:
+def points(
+    panels_of: Sequence[Sequence[Tensor]], titles: Sequence[str], rows: Sequence[str], limit=2.5
+) -> Figure:
     """Rows of scatter plots.  panels_of[row][column]: (N, 2); titles: of the columns; rows: of the rows"""
     figure, axes = panels(len(panels_of), len(titles), 2.2, 2.2, sharex=True, sharey=True)
     for row, ax_row, name in zip(panels_of, axes, rows):

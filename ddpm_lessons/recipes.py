@@ -82,7 +82,9 @@ class Recipe:
 def flowers() -> Recipe:
     """Photographs of five flowers at 32 px, told which flower."""
     net = dict(channels=3, widths=(96, 160, 192), blocks=1, attend=1, patch=2)
-    return Recipe("flowers", "photographs of five flowers", lambda d: data.flowers(36, d), data.FLOWERS, 32, net)
+    return Recipe(
+        "flowers", "photographs of five flowers", lambda d: data.flowers(36, d), data.FLOWERS, 32, net
+    )
 
 
 def digits() -> Recipe:
@@ -90,7 +92,15 @@ def digits() -> Recipe:
     net = dict(channels=1, widths=(48, 96), blocks=1, attend=1, patch=2)
     about = "handwritten digits (MNIST)"
     return Recipe(
-        "digits", about, lambda d: data.digits(34, d), tuple("0123456789"), 32, net, flip=False, lr=1e-3, minutes=10
+        "digits",
+        about,
+        lambda d: data.digits(34, d),
+        tuple("0123456789"),
+        32,
+        net,
+        flip=False,
+        lr=1e-3,
+        minutes=10,
     )
 
 

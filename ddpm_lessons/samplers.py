@@ -82,5 +82,7 @@ def ddim(
 
 def _falling(ts: list[int], schedule: Schedule) -> list[int]:
     if len(ts) < 2 or any(t <= s for t, s in pairwise(ts)) or ts[0] > schedule.T or ts[-1] < 0:
-        raise ValueError(f"ts should fall from {schedule.T} (T) to 0, as times(T, n) makes it, got {ts[:4]}...{ts[-1:]}")
+        raise ValueError(
+            f"ts should fall from {schedule.T} (T) to 0, as times(T, n) makes it, got {ts[:4]}...{ts[-1:]}"
+        )
     return ts

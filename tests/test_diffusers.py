@@ -111,7 +111,7 @@ def test_noisy_and_the_velocity(name):
 @pytest.mark.parametrize("variance", [beta_tilde, beta], ids=["fixed_small", "fixed_large"])
 @pytest.mark.parametrize("n", [100, 20, 7])
 def test_ddpm_at_every_step(name, predict, clip, variance, n):
-    """On fewer than T steps their fixed_large leaves noise in the last x; ours is x0_hat, and compared with it."""
+    """On fewer than T steps their fixed_large leaves noise in the last x; ours ends on x0_hat."""
     kind = {beta_tilde: "fixed_small", beta: "fixed_large"}[variance]
     theirs = scheduler(
         DDPMScheduler, name, variance_type=kind, clip_sample=clip, prediction_type=THEIR_TARGETS[predict.name]

@@ -37,7 +37,7 @@ def test_captions_name_the_species_and_a_colour_it_has(rng):
 
 @pytest.mark.parametrize("species", ["daisy", "rose", "tulip"])
 def test_captions_name_the_colour_that_is_seen(species, rng):
-    """Light scales a colour, so compare directions: most pixels that have one of the palette have the caption's."""
+    """Light scales a colour, so directions are compared: of the palette's, most pixels have the caption's."""
     x, captions = draw(torch.full((40,), FLOWERS.index(species)), 32, rng)
     names = [c for c in PALETTE if c in COLOURS[species]]
     palette = torch.nn.functional.normalize(torch.tensor([PALETTE[c] for c in names]), dim=1)
