@@ -27,7 +27,7 @@ A diffusion model learns to take noise off pictures, and then makes pictures fro
 TRAIN = f"""\
 Train a network from scratch, or go on with one.  NAME is one of:
 
-{chr(10).join(f"  {name:8} {f().about}; about {f().minutes:.0f} min on two CPU cores, a few on a GPU" for name, f in RECIPES.items())}
+{chr(10).join(f"  {name:8} {f().about}; about {f().minutes:.0f} min on two CPU cores" for name, f in RECIPES.items())}
 
 In the --out folder you find, at most {SAVE_EVERY // 60} minutes old:
   NAME.safetensors       the averaged weights, for `sample`
@@ -51,9 +51,7 @@ def arguments() -> argparse.ArgumentParser:
     t.add_argument("name", metavar="NAME", help=", ".join(RECIPES))
     t.add_argument("--data", metavar="DIR", help="folder with the data set (default: download to a cache)")
     t.add_argument("--out", metavar="DIR", default="runs", help="where the weights go (default: runs)")
-    t.add_argument(
-        "--minutes", metavar="M", type=float, help="how long to train (default: the recipe's time)"
-    )
+    t.add_argument("--minutes", metavar="M", type=float, help="how long to train (default: the recipe's time)")
     t.add_argument("--resume", action="store_true", help="go on with the run that lies in --out")
     t.add_argument("--seed", type=int, default=0, help="another seed is another run (default: 0)")
     s = commands.add_parser("sample", help="make pictures", description=SAMPLE, formatter_class=lines)
@@ -85,15 +83,11 @@ def train_command(a: argparse.Namespace) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     run.to(device)
     precision = fast_precision(device)
-    print(
-        f"{recipe.name}: {pictures.source}, {parameters(run.net) / 1e6:.1f} M parameters, {device}, ", end=""
-    )
+    print(f"{recipe.name}: {pictures.source}, {parameters(run.net) / 1e6:.1f} M parameters, {device}, ", end="")
     print(f"{precision or 'torch.float32'}".removeprefix("torch."), f"from step {run.step}, {minutes:g} min")
 
     begin = saved = time.monotonic()
-    bar = tqdm(
-        total=round(60 * minutes), unit="s", bar_format="{l_bar}{bar}| {n_fmt} of {total_fmt} s{postfix}"
-    )
+    bar = tqdm(total=round(60 * minutes), unit="s", bar_format="{l_bar}{bar}| {n_fmt} of {total_fmt} s{postfix}")
     mean = None
     try:
         batch = batches(pictures, recipe.batch, recipe.size, recipe.flip)
@@ -124,9 +118,7 @@ def keep(out: Path, file: Path, recipe: Recipe, run: Run) -> None:
     recipes.save_weights(out / f"{recipe.name}.safetensors", recipe, run.ema.module, run.step)
 
 
-def grid(
-    recipe: Recipe, net, labels, file: Path, columns: int, steps: int = 50, scale=None, seed: int = 0
-) -> None:
+def grid(recipe: Recipe, net, labels, file: Path, columns: int, steps: int = 50, scale=None, seed: int = 0) -> None:
     """Sample one picture a label and write them as one file. Raises OSError when it cannot be written."""
     *_, last = tqdm(recipe.sample(net, labels, steps, scale, seed), total=steps, desc="steps")
     file.parent.mkdir(parents=True, exist_ok=True)

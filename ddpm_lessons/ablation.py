@@ -9,7 +9,7 @@ from .data import Pictures, batches
 from .forward import gauss, noisy
 from .losses import diffusion_loss
 from .predict import EPS
-from .schedules import Schedule, linear
+from .schedules import linear
 from .train import Run, train
 from .unet import LearnedTime, MaxDown, Parts, UNet
 
@@ -42,10 +42,8 @@ def held_out_loss(net: Callable[..., Tensor], x0: Tensor, seed: int = 0) -> floa
         return float(nn.functional.mse_loss(net(noisy(SCHEDULE, x0, t, eps), t, None), eps))
 
 
-def ablate(
-    name: str, pictures: Pictures, steps: int, seed: int, held_out: int = 400
-) -> tuple[float, list[float]]:
-    """Train one of VARIANTS -> (its held-out loss, the training loss of every step).  pictures.x: (N, 3, 16, 16) or larger
+def ablate(name: str, pictures: Pictures, steps: int, seed: int, held_out: int = 400) -> tuple[float, list[float]]:
+    """Train one of VARIANTS -> (its held-out loss, the training loss of every step).  pictures.x: (N, 3, H, W)
 
     The last `held_out` of the shuffled pictures are kept for the measurement. Raises ValueError for another name.
     """

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Exercise(NamedTuple):
-    """An exercise.  right: the answer, a function;  args: inputs to try it on;  wrong: what to say -> a wrong answer."""
+    """An exercise.  right: the answer, a function;  args: inputs to try;  wrong: what to say -> a wrong answer."""
 
     right: Callable[..., Any]
     args: tuple
@@ -16,7 +16,7 @@ class Exercise(NamedTuple):
 
 
 def same(mine: Callable[..., Any], theirs: Callable[..., Any], *args: Any, **kw: Any) -> None:
-    """Assert that two functions answer alike on these arguments, and say so. Raises AssertionError where they do not."""
+    """Assert that two functions answer alike on these arguments, and say so. Raises AssertionError if not."""
     a, b = mine(*args, **kw), theirs(*args, **kw)
     said = difference(a, b)
     if said:
@@ -57,9 +57,7 @@ def difference(a: Any, b: Any) -> str:
     if isinstance(b, tuple):
         if not isinstance(a, tuple | list) or len(a) != len(b):
             return f"wanted are {len(b)} values, in a tuple"
-        return next(
-            (f"value {i + 1}: {d}" for i, pair in enumerate(zip(a, b)) if (d := difference(*pair))), ""
-        )
+        return next((f"value {i + 1}: {d}" for i, pair in enumerate(zip(a, b)) if (d := difference(*pair))), "")
     try:
         a, b = torch.as_tensor(a), torch.as_tensor(b)
     except (TypeError, ValueError, RuntimeError):

@@ -47,9 +47,7 @@ def batches(
     """
     room = pictures.x.shape[-1] - size
     if room < 0:
-        raise ValueError(
-            f"pictures of {pictures.x.shape[-1]} px cannot be cropped to {size}: load them larger"
-        )
+        raise ValueError(f"pictures of {pictures.x.shape[-1]} px cannot be cropped to {size}: load them larger")
 
     def batch(rng):
         i = torch.randint(len(pictures.x), (n,), generator=rng)
@@ -76,9 +74,7 @@ def root() -> Path:
     """
     named = os.environ.get("DDPM_LESSONS_DATA")
     if named == "none":
-        raise ConnectionError(
-            "DDPM_LESSONS_DATA=none forbids downloads; let it name a folder with the data set"
-        )
+        raise ConnectionError("DDPM_LESSONS_DATA=none forbids downloads; let it name a folder with the data set")
     return Path(named or Path.home() / ".cache" / "ddpm_lessons")
 
 
@@ -126,9 +122,7 @@ def class_folders(folder: str | Path, size: int) -> Pictures:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(
-            f"no folder {folder}; name one that holds a folder of pictures for each class"
-        )
+        raise FileNotFoundError(f"no folder {folder}; name one that holds a folder of pictures for each class")
     files = sorted(f for f in folder.glob("*/*") if f.suffix.lower() in SUFFIXES)
     if not files:
         raise FileNotFoundError(f"no pictures in {folder}/CLASS/; wanted are {', '.join(sorted(SUFFIXES))}")
@@ -212,9 +206,7 @@ def download(url: str, file: Path, sha256: str) -> Path:
         except (urllib.error.URLError, TimeoutError, ConnectionError) as e:
             if getattr(e, "code", 0) != 416:  # 416: the part was whole already
                 why = getattr(e, "reason", e)
-                raise ConnectionError(
-                    f"could not fetch {url} ({why}); run again to go on where it stopped"
-                ) from e
+                raise ConnectionError(f"could not fetch {url} ({why}); run again to go on where it stopped") from e
         file_digest(part, sha256)
         os.replace(part, file)
     file_digest(file, sha256)
@@ -229,9 +221,7 @@ def file_digest(file: Path, sha256: str) -> None:
             digest.update(chunk)
     if digest.hexdigest() != sha256:
         file.unlink()
-        raise ValueError(
-            f"{file.name} came damaged (its SHA-256 is wrong) and was removed; run again to fetch it anew"
-        )
+        raise ValueError(f"{file.name} came damaged (its SHA-256 is wrong) and was removed; run again to fetch it anew")
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -12,9 +12,7 @@ def check_pictures(x0: Tensor) -> None:
     Raises ValueError for another shape, a whole-number type, a range of [0, 255] or [0, 1], or NaN.
     """
     if x0.ndim != 4:
-        raise ValueError(
-            f"pictures should be (B, C, H, W), got {tuple(x0.shape)}; one picture needs x0[None]"
-        )
+        raise ValueError(f"pictures should be (B, C, H, W), got {tuple(x0.shape)}; one picture needs x0[None]")
     check_floats(x0)
     low, high = x0.min().item(), x0.max().item()
     if not (low == low and high == high):
@@ -24,9 +22,7 @@ def check_pictures(x0: Tensor) -> None:
             f"x0 should lie in [-1, 1], got [{low:.3g}, {high:.3g}]; [0, 255]? divide by 127.5 and subtract 1"
         )
     if low >= 0 and high > low:
-        raise ValueError(
-            f"x0 should lie in [-1, 1], got [{low:.3g}, {high:.3g}]; [0, 1]? multiply by 2 and subtract 1"
-        )
+        raise ValueError(f"x0 should lie in [-1, 1], got [{low:.3g}, {high:.3g}]; [0, 1]? multiply by 2 and subtract 1")
 
 
 def check_floats(x0: Tensor) -> None:
@@ -58,9 +54,7 @@ def noisy(schedule: Schedule, x0: Tensor, t: int | Tensor, eps: Tensor) -> Tenso
     return signal * x0 + noise * eps
 
 
-def posterior(
-    schedule: Schedule, x0: Tensor, x_t: Tensor, t: int | Tensor, s: int | Tensor
-) -> tuple[Tensor, Tensor]:
+def posterior(schedule: Schedule, x0: Tensor, x_t: Tensor, t: int | Tensor, s: int | Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance of q(x_s | x_t, x_0) for any s < t; s = t - 1 is DDPM, eq. 7.  (3.5) (3.6)
 
     x0, x_t: (B, ...), t, s: ints or (B,) -> mean (B, ...), var (B, 1, ...) or (1, 1, ...)

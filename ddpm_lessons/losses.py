@@ -74,7 +74,7 @@ def vlb(
     variance: Callable[[Schedule, int, int], float] = beta,
     levels: int = 256,
 ) -> Bound:
-    """The whole bound L = L_T + sum L_{t-1} + L_0 (DDPM, eq. 5), one draw of x_t a step.  x0: (B, ...) on `levels`  (4.5)
+    """The whole bound L = L_T + sum L_{t-1} + L_0 (DDPM, eq. 5), one draw of x_t a step.  x0: (B, ...)  (4.5)
 
     Step 1 has no variance of its own, so L_0 borrows step 2's, variance(schedule, 2, 1); T >= 2.
     (The code of arXiv 2102.09672 takes beta_tilde_2 there, whatever the other steps use.)
@@ -82,9 +82,7 @@ def vlb(
     """
     on_level = (x0 + 1) / 2 * (levels - 1)
     if (on_level - on_level.round()).abs().max() > 1e-3 or x0.abs().max() > 1 + 1e-6:
-        raise ValueError(
-            f"the bound counts bits of pictures stored on {levels} levels in [-1, 1]; x0 is not on them"
-        )
+        raise ValueError(f"the bound counts bits of pictures stored on {levels} levels in [-1, 1]; x0 is not on them")
     signal, noise = schedule.scales(schedule.T, like=x0)
     prior = normal_kl(signal * x0, noise**2, torch.zeros_like(x0), torch.ones_like(noise)).mean()
     steps = []
@@ -118,4 +116,5 @@ def discretised(x0: Tensor, mean: Tensor, std: Tensor, levels: int = 256) -> Ten
     # mirrored into the left tail, where the difference of two small numbers keeps its digits
     flip = low + high > 0
     low, high = torch.where(flip, -high, low), torch.where(flip, -low, high)
-    return (torch.special.ndtr(high) - torch.special.ndtr(low)).clamp(min=1e-30).log()
+    high, low = torch.special.log_ndtr(high), torch.special.log_ndtr(low)
+    return high + (-(low - high).exp()).log1p()

@@ -24,7 +24,7 @@ STYLE = {
 
 
 def panels(rows: int, columns: int, width: float = 3.5, height: float = 3.0, **kw: Any) -> tuple[Figure, Any]:
-    """An empty figure in the course's style -> (figure, axes (rows, columns)); width and height of a panel in inches."""
+    """An empty figure in the course's style -> (figure, axes (rows, columns)); a panel's size is in inches."""
     with matplotlib.rc_context(STYLE):
         figure = Figure((columns * width, rows * height), dpi=80, layout="constrained")
         return figure, figure.subplots(rows, columns, squeeze=False, **kw)
@@ -52,7 +52,7 @@ def picture(ax: Axes, x: Tensor) -> None:
 
 
 def film(steps: Sequence[Step], n: int = 8, guess: bool = False) -> Figure:
-    """n moments of a sampling run, a column each; rows: the pictures of the batch, or with guess=True, x_t over x0_hat."""
+    """n moments of a sampling run, a column each; rows: the batch's pictures, or with guess=True, x_t over x0_hat."""
     chosen = [steps[round(i * (len(steps) - 1) / (n - 1))] for i in range(n)]
     rows = [[s.x[0], s.x0[0]] if guess else list(s.x) for s in chosen]
     x = torch.stack([r[k] for k in range(len(rows[0])) for r in rows])
@@ -94,9 +94,7 @@ def training(losses: Sequence[float], x: Tensor | None = None) -> Figure:
     return figure
 
 
-def points(
-    panels_of: Sequence[Sequence[Tensor]], titles: Sequence[str], rows: Sequence[str], limit=2.5
-) -> Figure:
+def points(panels_of: Sequence[Sequence[Tensor]], titles: Sequence[str], rows: Sequence[str], limit=2.5) -> Figure:
     """Rows of scatter plots.  panels_of[row][column]: (N, 2); titles: of the columns; rows: of the rows"""
     figure, axes = panels(len(panels_of), len(titles), 2.2, 2.2, sharex=True, sharey=True)
     for row, ax_row, name in zip(panels_of, axes, rows):

@@ -13,7 +13,7 @@ from .conditions import Cond, classes
 from .forward import gauss
 from .guidance import clipped, guided
 from .losses import diffusion_loss
-from .predict import V, Predict, denoiser
+from .predict import Predict, V, denoiser
 from .samplers import Step, ddim, times
 from .schedules import Schedule, cosine
 from .train import Run, fit, load, save
@@ -82,9 +82,7 @@ class Recipe:
 def flowers() -> Recipe:
     """Photographs of five flowers at 32 px, told which flower."""
     net = dict(channels=3, widths=(96, 160, 192), blocks=1, attend=1, patch=2)
-    return Recipe(
-        "flowers", "photographs of five flowers", lambda d: data.flowers(36, d), data.FLOWERS, 32, net
-    )
+    return Recipe("flowers", "photographs of five flowers", lambda d: data.flowers(36, d), data.FLOWERS, 32, net)
 
 
 def digits() -> Recipe:

@@ -29,7 +29,7 @@ def times(T: int, n: int) -> list[int]:
 
 
 def beta(schedule: Schedule, t: int, s: int) -> float:
-    """DDPM's larger choice of sigma_t^2: beta_t, that is 1 - alpha_bar_t / alpha_bar_s; none on the last step.  (3.8)"""
+    """DDPM's larger choice of sigma_t^2: beta_t = 1 - alpha_bar_t / alpha_bar_s; 0 on the last step.  (3.8)"""
     return float(1 - schedule.alpha_bar[t] / schedule.alpha_bar[s]) if s > 0 else 0.0
 
 
@@ -49,7 +49,10 @@ def ddpm(
     rng: torch.Generator | None = None,
     variance: Callable[[Schedule, int, int], float] = beta_tilde,
 ) -> Iterator[Step]:
-    """Ancestral sampling (DDPM, algorithm 2).  x: (B, ...) is x_T; ts falls to 0; variance: beta or beta_tilde  (3.10)"""
+    """Ancestral sampling (DDPM, algorithm 2).  x: (B, ...) is x_T; ts falls to 0  (3.10)
+
+    variance: sigma_t^2 as (schedule, t, s) -> number, `beta_tilde` or `beta`. Raises ValueError when ts does not fall.
+    """
     for t, s in pairwise(_falling(ts, schedule)):
         x0 = denoise(x, torch.full((len(x),), t), cond)
         mean, _ = posterior(schedule, x0, x, t, s)

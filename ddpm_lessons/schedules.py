@@ -24,9 +24,7 @@ class Schedule:
         if a.ndim != 1 or len(a) < 2 or not torch.is_floating_point(a):
             raise ValueError(f"alpha_bar should be a float tensor (T + 1,), got {a.dtype} {tuple(a.shape)}")
         if a[0] != 1 or not (a.diff() < 0).all() or a[-1] <= 0:
-            raise ValueError(
-                "alpha_bar should start at 1 (t = 0 is clean), fall at every step and stay above 0"
-            )
+            raise ValueError("alpha_bar should start at 1 (t = 0 is clean), fall at every step and stay above 0")
 
     @classmethod
     def from_betas(cls, betas: Tensor) -> "Schedule":
@@ -57,9 +55,7 @@ class Schedule:
         if t.min() < 0 or t.max() > self.T:
             raise ValueError(f"t should lie in 0..{self.T} (0 is clean), got {int(t.min())}..{int(t.max())}")
         if t.ndim > 1 or (t.ndim == 1 and len(t) not in (1, len(like))):
-            raise ValueError(
-                f"t should be one int or ({len(like)},), one for each picture, got {tuple(t.shape)}"
-            )
+            raise ValueError(f"t should be one int or ({len(like)},), one for each picture, got {tuple(t.shape)}")
         return self.alpha_bar[t].view(-1, *[1] * (like.ndim - 1))
 
     def scales(self, t: int | Tensor, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,9 +16,7 @@ def swiss_roll(n: int, rng: torch.Generator | None = None) -> Tensor:
     return points / 8 + 0.03 * torch.randn(n, 2, generator=rng)
 
 
-def ideal_denoiser(
-    schedule: Schedule, means: Tensor, weights: Tensor | None = None, std: float = 0.0
-) -> Denoise:
+def ideal_denoiser(schedule: Schedule, means: Tensor, weights: Tensor | None = None, std: float = 0.0) -> Denoise:
     """E[x_0 | x_t] when the data are a mixture of K Gaussians: the best any network can answer (for MSE).  (3.7)
 
     means: (K, ...), weights: (K,) or None for equal ones, std: of each Gaussian; 0 makes the data K single points.

@@ -41,9 +41,7 @@ class Run:
     opt: torch.optim.Optimizer = field(init=False)
 
     def __post_init__(self):
-        self.net = self.net.to(
-            memory_format=torch.channels_last
-        )  # twice as fast on a CPU, and on tensor cores
+        self.net = self.net.to(memory_format=torch.channels_last)  # twice as fast on a CPU, and on tensor cores
         self.ema = ema_of(self.net, self.decay)
         self.opt = torch.optim.AdamW(self.net.parameters(), lr=self.lr, betas=(0.9, 0.99), weight_decay=0.0)
 
@@ -56,7 +54,7 @@ class Run:
 
 
 def ema_of(net: nn.Module, decay: float) -> AveragedModel:
-    """The moving average of the weights, with warm-up: a copy at first, then decay min(decay, (1 + n) / (10 + n)).  (6.2)"""
+    """The moving average of the weights; it starts as a copy and its decay warms up, (1 + n) / (10 + n).  (6.2)"""
 
     def average(averaged, current, n):
         d = min(decay, (1 + float(n)) / (10 + float(n)))
@@ -65,9 +63,7 @@ def ema_of(net: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(net, multi_avg_fn=average, use_buffers=False)
 
 
-def train(
-    run: Run, batch: Batch, loss: Loss, steps: int, precision: torch.dtype | None = None
-) -> Iterator[Log]:
+def train(run: Run, batch: Batch, loss: Loss, steps: int, precision: torch.dtype | None = None) -> Iterator[Log]:
     """Take `steps` steps (DDPM, algorithm 1) and yield a Log after each; stop early by leaving the loop.  (6.1)
 
     Step k draws its pictures, its t and its noise from a generator seeded by (seed, k) alone, so a resumed run walks
@@ -86,9 +82,7 @@ def train(
             now = loss(run.net, x0.to(device), None if cond is None else cond.to(device), rng)
         value = now.item()
         if value != value or value == float("inf"):
-            raise FloatingPointError(
-                f"the loss is {value} at step {run.step + 1}: try a smaller lr than {run.lr}"
-            )
+            raise FloatingPointError(f"the loss is {value} at step {run.step + 1}: try a smaller lr than {run.lr}")
         run.opt.zero_grad()
         now.backward()
         nn.utils.clip_grad_norm_(run.net.parameters(), 1.0)
@@ -159,9 +153,7 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(
-            f"no weights at {path}; `python -m ddpm_lessons train --help` says how to make some"
-        )
+        raise FileNotFoundError(f"no weights at {path}; `python -m ddpm_lessons train --help` says how to make some")
     try:
         with safe_open(path, framework="pt") as f:
             info = json.loads((f.metadata() or {}).get("ddpm_lessons", "null"))
@@ -174,9 +166,7 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
             raise ValueError(f"{path} is a pickle, {why}") from e
         raise ValueError(f"{path} is cut short or no safetensors file ({e}); fetch or train it again") from e
     if info is None:
-        raise ValueError(
-            f"{path} was not written by ddpm_lessons: it does not say which recipe it belongs to"
-        )
+        raise ValueError(f"{path} was not written by ddpm_lessons: it does not say which recipe it belongs to")
     return tensors, info
 
 
@@ -185,9 +175,7 @@ def fit(net: nn.Module, tensors: dict[str, Tensor], path: str | Path) -> None:
     try:
         net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     except RuntimeError as e:
-        raise ValueError(
-            f"{path} holds the weights of another net: {str(e).splitlines()[1].strip()[:150]}"
-        ) from e
+        raise ValueError(f"{path} holds the weights of another net: {str(e).splitlines()[1].strip()[:150]}") from e
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -154,9 +154,7 @@ class UNet(nn.Module):
         self.channels, self.patch, self.cond = channels, patch, cond
         self.multiple = patch * 2 ** (len(widths) - 1)
         e = 4 * widths[0]
-        self.time = nn.Sequential(
-            parts.time(widths[0]), nn.Linear(widths[0], e), parts.act(), nn.Linear(e, e)
-        )
+        self.time = nn.Sequential(parts.time(widths[0]), nn.Linear(widths[0], e), parts.act(), nn.Linear(e, e))
         self.told = nn.Linear(cond, e) if cond else None
         self.act = parts.act()
 
@@ -183,9 +181,7 @@ class UNet(nn.Module):
                 self.ups.append(stage)
                 c = width
             c = widths[max(level - 1, 0)]
-        self.last = nn.Sequential(
-            parts.norm(c), parts.act(), zero_(nn.Conv2d(c, channels * patch**2, 3, padding=1))
-        )
+        self.last = nn.Sequential(parts.norm(c), parts.act(), zero_(nn.Conv2d(c, channels * patch**2, 3, padding=1)))
 
     def forward(self, x: Tensor, t: Tensor, cond: Cond | None = None) -> Tensor:
         self._check(x, cond)
@@ -211,9 +207,7 @@ class UNet(nn.Module):
         if x.ndim != 4 or x.shape[1] != self.channels:
             raise ValueError(f"this net takes pictures (B, {self.channels}, H, W), got {tuple(x.shape)}")
         if x.shape[2] % m or x.shape[3] % m:
-            raise ValueError(
-                f"this net halves H and W down to 1/{m}: {tuple(x.shape[2:])} are not multiples of {m}"
-            )
+            raise ValueError(f"this net halves H and W down to 1/{m}: {tuple(x.shape[2:])} are not multiples of {m}")
         if cond is not None and cond.vec.shape != (len(x), self.cond):
             raise ValueError(f"this net takes conditions {(len(x), self.cond)}, got {tuple(cond.vec.shape)}")
 

@@ -15,9 +15,7 @@ def png(figure: Figure) -> str:
     """The figure as a PNG in base64, as notebooks store it."""
     full, small = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png")
-    Image.open(full).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
-        small, format="png", optimize=True
-    )
+    Image.open(full).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
     return base64.b64encode(small.getvalue()).decode()  # 256 colours: noise takes a third of the bytes
 
 
@@ -38,8 +36,7 @@ def browse(figures: Sequence[Figure], names: Sequence[str], alt: str, start: int
     Nothing is computed while it moves, so that it follows the hand, on Colab too.
     """
     frames = [
-        f'<img src="data:image/png;base64,{png(f)}" alt="{html.escape(f"{alt}, {n}")}">'
-        for f, n in zip(figures, names)
+        f'<img src="data:image/png;base64,{png(f)}" alt="{html.escape(f"{alt}, {n}")}">' for f, n in zip(figures, names)
     ]
     slider = ipywidgets.IntSlider(start, 0, len(frames) - 1, readout=False, layout={"width": "400px"})
     play = ipywidgets.Play(start, min=0, max=len(frames) - 1, interval=250)

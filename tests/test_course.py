@@ -5,9 +5,9 @@ import re
 from collections import Counter
 
 import nbformat
-import notebooks as tool
 import pytest
 
+import notebooks as tool
 from ddpm_lessons.check import verdict
 from ddpm_lessons.exercises import EXERCISES
 
@@ -37,9 +37,7 @@ def test_every_displayed_equation_has_an_id_and_every_id_a_test(name):
     assert max(Counter(ids).values(), default=1) == 1, "an id stands twice"
     assert all(i.startswith(f"{int(name[:2])}.") for i in ids)
     path = tool.ROOT / "tests" / f"test_equations_{name[:2]}.py"
-    tests = (
-        [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)] if ids else []
-    )
+    tests = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)] if ids else []
     for i in ids:
         mine = [f for f in tests if f.name.startswith("test_" + i.replace(".", "_") + "_")]
         assert mine, f"({i}) has no test"
@@ -54,9 +52,7 @@ def test_the_ids_that_the_package_names_stand_in_the_notebooks():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 named = re.findall(r"\((\d\.\d+)\)", ast.get_docstring(node) or "")
-                assert set(named) <= ids, (
-                    f"{path.name} {node.name} names {set(named) - ids}, which no lesson shows"
-                )
+                assert set(named) <= ids, f"{path.name} {node.name} names {set(named) - ids}, which no lesson shows"
 
 
 @each_lesson
@@ -105,9 +101,7 @@ def test_the_solution_is_right_and_the_stub_is_not_written_yet(number, capsys):
     stub = next(c for c in code(name) if f'check.exercise("{number}"' in c)
     exec(stub, space)
     assert "not yet" in capsys.readouterr().out
-    solution = re.search(
-        rf"<summary>Solution {re.escape(number)}</summary>.*?```python\n(.+?)```", prose(name), re.S
-    )
+    solution = re.search(rf"<summary>Solution {re.escape(number)}</summary>.*?```python\n(.+?)```", prose(name), re.S)
     assert solution, "no folded solution"
     exec(solution[1], space)
     function = re.search(rf'check\.exercise\("{re.escape(number)}", (\w+)\)', stub)[1]

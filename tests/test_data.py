@@ -69,9 +69,7 @@ def test_half_of_the_pictures_are_mirrored():
     x0, _ = batches(toy(), 1000, 6)(seeded())
     mirrored = x0[:, 0, 0, 0] > x0[:, 0, 0, -1]
     assert mirrored.float().mean().item() == pytest.approx(0.5, abs=0.08)
-    assert not (lambda x: x[:, 0, 0, 0] > x[:, 0, 0, -1])(
-        batches(toy(), 100, 6, flip=False)(seeded())[0]
-    ).any()
+    assert not (lambda x: x[:, 0, 0, 0] > x[:, 0, 0, -1])(batches(toy(), 100, 6, flip=False)(seeded())[0]).any()
 
 
 def test_pictures_too_small_to_crop_say_so():
@@ -134,9 +132,7 @@ def test_the_middle_square_is_kept(tmp_path):
     image = Image.new("RGB", (30, 10), "red")
     image.paste("blue", (10, 0, 20, 10))
     image.save(tmp_path / "x.png")
-    assert (
-        picture(tmp_path / "x.png", 10)[:, 1:-1, 1:-1].mean((1, 2)) - torch.tensor([-1, -1, 1])
-    ).abs().max() < 0.05
+    assert (picture(tmp_path / "x.png", 10)[:, 1:-1, 1:-1].mean((1, 2)) - torch.tensor([-1, -1, 1])).abs().max() < 0.05
 
 
 def test_a_photograph_taken_sideways_is_turned(tmp_path):
@@ -153,11 +149,7 @@ def test_a_photograph_taken_sideways_is_turned(tmp_path):
 
 
 def idx_bytes(x):
-    return (
-        bytes([0, 0, 8, x.ndim])
-        + b"".join(n.to_bytes(4, "big") for n in x.shape)
-        + bytes(x.flatten().tolist())
-    )
+    return bytes([0, 0, 8, x.ndim]) + b"".join(n.to_bytes(4, "big") for n in x.shape) + bytes(x.flatten().tolist())
 
 
 @pytest.fixture
@@ -172,9 +164,7 @@ def mnist(tmp_path):
 
 def test_digits_are_read_and_padded_with_black(mnist):
     p = digits(32, mnist)
-    assert (
-        p.x.shape == (5, 1, 32, 32) and p.classes == tuple("0123456789") and p.source == "5 digits of MNIST"
-    )
+    assert p.x.shape == (5, 1, 32, 32) and p.classes == tuple("0123456789") and p.source == "5 digits of MNIST"
     assert p.x[..., 2:30, 2:30].unique().tolist() == [1] and p.x[..., :2, :].unique().tolist() == [-1]
     assert p.y.tolist() == [0, 1, 0, 1, 2]  # t10k, then train
 
@@ -288,9 +278,7 @@ def test_an_interrupted_download_goes_on(ranges, host, tmp_path):
 
 def test_a_host_that_hangs_up_costs_nothing_that_came(host, tmp_path):
     host.hang_up_at = 50_000
-    with pytest.raises(
-        ConnectionError, match="could not fetch .*hung up early.*run again to go on where it stopped"
-    ):
+    with pytest.raises(ConnectionError, match="could not fetch .*hung up early.*run again to go on where it stopped"):
         download(host.url, tmp_path / "file", SHA)
     assert (tmp_path / "file.part").read_bytes() == BODY[:50_000]
     host.hang_up_at = None
@@ -306,9 +294,7 @@ def test_a_part_that_was_whole_already_is_kept(host, tmp_path):
 @pytest.mark.parametrize("name", ["file", "file.part"])
 def test_a_wrong_checksum_removes_the_file_and_says_so(name, host, tmp_path):
     (tmp_path / name).write_bytes(b"x" * 1000)
-    with pytest.raises(
-        ValueError, match="came damaged .*SHA-256 is wrong.* was removed; run again to fetch it anew"
-    ):
+    with pytest.raises(ValueError, match="came damaged .*SHA-256 is wrong.* was removed; run again to fetch it anew"):
         download(host.url, tmp_path / "file", SHA)
     assert os.listdir(tmp_path) == []
 
@@ -408,9 +394,7 @@ def test_none_forbids_downloads(monkeypatch):
     monkeypatch.setenv("DDPM_LESSONS_DATA", "none")
     assert flowers_or_drawn(8, 10).source == "10 drawn flowers (DDPM_LESSONS_DATA=none)"
     for load in (lambda: flowers(8), digits):
-        with pytest.raises(
-            ConnectionError, match="forbids downloads; let it name a folder with the data set"
-        ):
+        with pytest.raises(ConnectionError, match="forbids downloads; let it name a folder with the data set"):
             load()
 
 

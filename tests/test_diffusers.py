@@ -142,9 +142,7 @@ def test_ddim_at_every_step(name, predict, clip, eta, n):
     ts = times(100, n)
     assert theirs.timesteps.tolist() == [t - 1 for t in ts[:-1]]
     ours = our_steps(ddim, name, 100, ts, predict, clip, eta=eta)
-    for step, (x, x0) in zip(
-        ours, their_steps(theirs, ts, eta=eta, use_clipped_model_output=True), strict=True
-    ):
+    for step, (x, x0) in zip(ours, their_steps(theirs, ts, eta=eta, use_clipped_model_output=True), strict=True):
         close(step.x0, x0)
         close(step.x, x)
 

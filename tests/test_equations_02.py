@@ -38,9 +38,7 @@ def test_2_3_two_steps_are_the_sum_of_signal_and_two_noises():
     x1 = step(schedule, x0, 1, first)
     x2 = step(schedule, x1, 2, second)
     a1, a2 = 1 - schedule.betas[:2]
-    assert torch.allclose(
-        x2, (a2 * a1).sqrt() * x0 + a2.sqrt() * (1 - a1).sqrt() * first + (1 - a2).sqrt() * second
-    )
+    assert torch.allclose(x2, (a2 * a1).sqrt() * x0 + a2.sqrt() * (1 - a1).sqrt() * first + (1 - a2).sqrt() * second)
 
 
 def test_2_4_the_two_noises_merge_into_one_of_variance_1_minus_the_product():

@@ -23,10 +23,7 @@ def seeded(seed=0):
 
 
 def density(x, mean, var):
-    return (
-        torch.exp(-((x - mean) ** 2) / (2 * var))
-        / (2 * math.pi * torch.as_tensor(var, dtype=torch.float64)).sqrt()
-    )
+    return torch.exp(-((x - mean) ** 2) / (2 * var)) / (2 * math.pi * torch.as_tensor(var, dtype=torch.float64)).sqrt()
 
 
 def times(t, n):
@@ -204,9 +201,7 @@ def test_4_10_weights():
     torch.testing.assert_close(losses.min_snr(5.0)(snr) * eps_error, snr.clamp(max=5.0) * x0_error)
     schedule, t = schedules.linear(50, 0.002, 0.3), torch.tensor([2, 17, 50])
     beta_t, a = schedule.betas[t - 1], schedule.alpha_bar[t]
-    lambda_t = (
-        (1 - beta_t) * (1 - a) / beta_t
-    )  # P2's, eq. 4: what turns the bound's terms into L_simple, up to 1/2
+    lambda_t = (1 - beta_t) * (1 - a) / beta_t  # P2's, eq. 4: what turns the bound's terms into L_simple, up to 1/2
     torch.testing.assert_close(
         lambda_t * beta_t**2 / (2 * beta_t * (1 - beta_t) * (1 - a)), torch.full((3,), 0.5).double()
     )
@@ -214,17 +209,11 @@ def test_4_10_weights():
 
 def test_4_11_mean_and_median():
     """Autograd: the derivatives are those of the text, and they vanish at the mean and at the median."""
-    eps = torch.cat(
-        [torch.randn(601, generator=seeded()) - 1, torch.randn(400, generator=seeded(1)) + 4]
-    ).double()
+    eps = torch.cat([torch.randn(601, generator=seeded()) - 1, torch.randn(400, generator=seeded(1)) + 4]).double()
     for distance, best in ((F.mse_loss, eps.mean()), (F.l1_loss, eps.median())):
         for a in (best, best + 0.7):
             a = a.clone().requires_grad_()
             (slope,) = torch.autograd.grad(distance(a.expand_as(eps), eps), a)
-            text = (
-                2 * (a - eps.mean())
-                if distance is F.mse_loss
-                else ((eps < a).double() - (eps > a).double()).mean()
-            )
+            text = 2 * (a - eps.mean()) if distance is F.mse_loss else ((eps < a).double() - (eps > a).double()).mean()
             torch.testing.assert_close(slope, text.detach())
             assert (slope.abs() < 1e-3) == (a == best)

@@ -31,8 +31,7 @@ def test_5_2_group_norm():
         for c in range(16):
             group = x[b, 2 * (c // 2) : 2 * (c // 2) + 2]
             wanted = (
-                norm.weight[c] * (x[b, c] - group.mean()) / (group.var(unbiased=False) + 1e-5).sqrt()
-                + norm.bias[c]
+                norm.weight[c] * (x[b, c] - group.mean()) / (group.var(unbiased=False) + 1e-5).sqrt() + norm.bias[c]
             )
             assert torch.allclose(y[b, c], wanted, atol=1e-5)
 

@@ -158,9 +158,7 @@ def test_the_learning_rate_rises_over_200_steps():
 def test_a_loss_that_is_no_number_stops_training_before_it_does_harm(value):
     run, before = fresh(), fresh()
     bad = lambda net, x0, cond, rng: net(x0, torch.ones(8), cond).sum() + value  # noqa: E731
-    with pytest.raises(
-        FloatingPointError, match=f"the loss is {value} at step 1: try a smaller lr than 0.005"
-    ):
+    with pytest.raises(FloatingPointError, match=f"the loss is {value} at step 1: try a smaller lr than 0.005"):
         list(train(run, squares, bad, 5))
     assert same(run, before) and run.step == 0
 
@@ -172,9 +170,7 @@ def test_pictures_out_of_range_stop_training_at_once():
 
 def test_points_are_no_pictures_and_train_too():
     points = lambda rng: (10 * torch.ones(4, 2), None)  # noqa: E731
-    assert (
-        len(list(train(Run(nn.Linear(2, 2)), points, lambda net, x, c, rng: net(x).square().mean(), 2))) == 2
-    )
+    assert len(list(train(Run(nn.Linear(2, 2)), points, lambda net, x, c, rng: net(x).square().mean(), 2))) == 2
 
 
 def test_half_the_bits_train_too():
@@ -258,9 +254,7 @@ def error(file):
 
 def test_no_weights_says_how_to_make_some(tmp_path):
     for missing in (tmp_path / "x.safetensors", tmp_path):
-        with pytest.raises(
-            FileNotFoundError, match="no weights at .*; `python -m ddpm_lessons train --help`"
-        ):
+        with pytest.raises(FileNotFoundError, match="no weights at .*; `python -m ddpm_lessons train --help`"):
             load(missing)
 
 

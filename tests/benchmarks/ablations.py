@@ -33,8 +33,6 @@ for name in tqdm(VARIANTS):
     runs = [ablate(name, pictures, a.steps, seed) for seed in range(a.seeds)]
     record["held_out_loss"][name] = [round(r[0], 5) for r in runs]
     means = [[statistics.fmean(r[1][i : i + 50]) for r in runs] for i in range(0, a.steps, 50)]
-    record["training_loss"][name] = [
-        round(statistics.fmean(m), 5) for m in means
-    ]  # by 50 steps, over the seeds
+    record["training_loss"][name] = [round(statistics.fmean(m), 5) for m in means]  # by 50 steps, over the seeds
     tqdm.write(f"{name:30} {record['held_out_loss'][name]}")
     Path(a.out).write_text(json.dumps(record, indent=1) + "\n")

@@ -4,7 +4,7 @@
 
 Equal parameters (within 3 %), 32 x 32 colour pictures, the same batch, data type, optimiser and process; the
 nets take turns, so that a busy machine slows all of them. Each has three sizes, with self-attention below the
-finest (denoising-diffusion-pytorch: linear attention there). Needs diffusers and denoising-diffusion-pytorch (pip install -e .[bench]).
+finest (denoising-diffusion-pytorch: linear attention there). Needs pip install -e .[bench].
 """
 
 import argparse
@@ -47,9 +47,7 @@ def of_size(make, widths, wanted: int) -> torch.nn.Module:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=32)
     a = parser.parse_args()
@@ -76,9 +74,7 @@ def main() -> None:
                 if device == "cuda":
                     torch.cuda.synchronize()
                 seconds[name].append((time.perf_counter() - begin) / 2)
-        rate = {
-            name: a.batch / statistics.median(s[1:]) for name, s in seconds.items()
-        }  # the first round warms up
+        rate = {name: a.batch / statistics.median(s[1:]) for name, s in seconds.items()}  # the first round warms up
         other = max(rate[name] for name in list(rate)[2:])
         for name, r in rate.items():
             millions = parameters(nets[name]) / 1e6

@@ -2,7 +2,7 @@
 
 import torch
 
-from .check import Exercise
+from ..check import Exercise
 
 
 def _guess(m, x_hat, w_m, w_x):

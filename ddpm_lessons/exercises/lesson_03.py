@@ -2,7 +2,7 @@
 
 import torch
 
-from .check import Exercise
+from ..check import Exercise
 
 _x0, _x_t, _z = torch.randn(3, 2, 3, generator=torch.Generator().manual_seed(7))
 _a_t, _a_s = torch.tensor([[0.3], [0.5]]), torch.tensor([[0.6], [0.8]])
@@ -43,15 +43,9 @@ LESSON_03 = {
         lambda x, e, t, s: (x - (1 - t / s) / (1 - t) ** 0.5 * e) / (t / s) ** 0.5,
         (_x_t, _z, _a_t, _a_s),
         {
-            "1 - alpha_bar_t needs a root": lambda x, e, t, s: (
-                (x - (1 - t / s) / (1 - t) * e) / (t / s) ** 0.5
-            ),
-            "beta_t has no root": lambda x, e, t, s: (
-                (x - ((1 - t / s) / (1 - t)) ** 0.5 * e) / (t / s) ** 0.5
-            ),
-            "that is x0_hat, with all the noise taken away": lambda x, e, t, s: (
-                (x - (1 - t) ** 0.5 * e) / t**0.5
-            ),
+            "1 - alpha_bar_t needs a root": lambda x, e, t, s: (x - (1 - t / s) / (1 - t) * e) / (t / s) ** 0.5,
+            "beta_t has no root": lambda x, e, t, s: (x - ((1 - t / s) / (1 - t)) ** 0.5 * e) / (t / s) ** 0.5,
+            "that is x0_hat, with all the noise taken away": lambda x, e, t, s: (x - (1 - t) ** 0.5 * e) / t**0.5,
             "divide by sqrt(alpha_t)": lambda x, e, t, s: x - (1 - t / s) / (1 - t) ** 0.5 * e,
         },
     ),

@@ -2,7 +2,7 @@
 
 import torch
 
-from .check import Exercise
+from ..check import Exercise
 
 _bytes = torch.tensor([[0, 51, 102], [128, 204, 255]], dtype=torch.uint8)
 _x0, _eps, _eps_hat = torch.randn(3, 2, 3, 4, 4, generator=torch.Generator().manual_seed(6))
@@ -26,7 +26,7 @@ LESSON_06: dict[str, Exercise] = {
     ),
     "6.2": Exercise(
         lambda average, now, n, decay: (d := min(decay, (1 + n) / (10 + n))) * average + (1 - d) * now,
-        (2.0, 5.0, 8, 0.999),
+        (2.0, 5.0, 5, 0.999),
         {
             "the two weights are swapped: the average keeps d, the newest gets 1 - d": lambda a, b, n, decay: (
                 (1 - (1 + n) / (10 + n)) * a + (1 + n) / (10 + n) * b
@@ -34,9 +34,7 @@ LESSON_06: dict[str, Exercise] = {
             "the warm-up is missing: d = min(decay, (1 + n) / (10 + n))": lambda a, b, n, decay: (
                 decay * a + (1 - decay) * b
             ),
-            "that is the plain mean of all; old weights should fade": lambda a, b, n, decay: (
-                (n * a + b) / (n + 1)
-            ),
+            "that is the plain mean of all; old weights should fade": lambda a, b, n, decay: (n * a + b) / (n + 1),
         },
     ),
     "6.3": Exercise(
@@ -49,8 +47,8 @@ LESSON_06: dict[str, Exercise] = {
             "divide by sqrt(alpha_bar) after taking the noise off": lambda x_t, e, a, x0: _one_minus_mse(
                 x_t - (1 - a) ** 0.5 * e, x0
             ),
-            "you compare x_t itself with x0: take the guessed noise off first": lambda x_t, e, a, x0: (
-                _one_minus_mse(x_t, x0)
+            "you compare x_t itself with x0: take the guessed noise off first": lambda x_t, e, a, x0: _one_minus_mse(
+                x_t, x0
             ),
             "that is the MSE; turn it upside down: 1 - MSE": lambda x_t, e, a, x0: (
                 ((x_t - (1 - a) ** 0.5 * e) / a**0.5 - x0).square().mean()

@@ -3,7 +3,7 @@
 import torch
 from einops import rearrange
 
-from .check import Exercise
+from ..check import Exercise
 
 _x = torch.randn(2, 4, 4, 4, generator=torch.Generator().manual_seed(5)) + 1
 _q, _k, _v = torch.randn(3, 2, 6, 4, generator=torch.Generator().manual_seed(6))
@@ -44,8 +44,8 @@ LESSON_05: dict[str, Exercise] = {
             "the exponent is i / (dim / 2), not i / dim: your longest wave is too short": lambda t, d: _waves(
                 t, d, torch.arange(d // 2) / d
             ),
-            "the exponent ends at 1: that is i / (dim / 2 - 1), as DDPM's code has it, not (5.1)": lambda t, d: (
-                _waves(t, d, torch.arange(d // 2) / (d // 2 - 1))
+            "the exponent ends at 1: that is i / (dim / 2 - 1), as DDPM's code has it, not (5.1)": lambda t, d: _waves(
+                t, d, torch.arange(d // 2) / (d // 2 - 1)
             ),
         },
     ),
@@ -53,16 +53,10 @@ LESSON_05: dict[str, Exercise] = {
         _groups,
         (_x, 2),
         {
-            "your statistics run over the batch too: that is batch norm's weakness": lambda x, g: _scaled(
-                x, (0, 2, 3)
-            ),
-            "each channel is on its own: that is instance norm; a group has several": lambda x, g: _scaled(
-                x, (2, 3)
-            ),
+            "your statistics run over the batch too: that is batch norm's weakness": lambda x, g: _scaled(x, (0, 2, 3)),
+            "each channel is on its own: that is instance norm; a group has several": lambda x, g: _scaled(x, (2, 3)),
             "all channels are together: that is one group": lambda x, g: _scaled(x, (1, 2, 3)),
-            "divide by the standard deviation: is a square root missing?": lambda x, g: _groups(
-                x, g, std=False
-            ),
+            "divide by the standard deviation: is a square root missing?": lambda x, g: _groups(x, g, std=False),
         },
     ),
     "5.3": Exercise(
@@ -75,9 +69,7 @@ LESSON_05: dict[str, Exercise] = {
             "the channels' order should be (c p1 p2)": lambda x: rearrange(
                 x, "b c (h p1) (w p2) -> b (p1 p2 c) h w", p1=2, p2=2
             ),
-            "that is max pooling: three numbers of four are gone": lambda x: torch.nn.functional.max_pool2d(
-                x, 2
-            ),
+            "that is max pooling: three numbers of four are gone": lambda x: torch.nn.functional.max_pool2d(x, 2),
         },
     ),
     "5.4": Exercise(

@@ -1,0 +1,10 @@
+"""The exercises of the lessons: what is right, and what each likely mistake would answer."""
+
+from .lesson_01 import LESSON_01
+from .lesson_02 import LESSON_02
+from .lesson_03 import LESSON_03
+from .lesson_04 import LESSON_04
+from .lesson_05 import LESSON_05
+from .lesson_06 import LESSON_06
+
+EXERCISES = LESSON_01 | LESSON_02 | LESSON_03 | LESSON_04 | LESSON_05 | LESSON_06
