@@ -12,7 +12,7 @@ from .conditions import Cond
 
 
 class Sinusoidal(nn.Module):
-    """Time as waves from 1 to 10,000 steps long (arXiv 1706.03762, section 3.5).  t: (B,) -> (B, D)  (5.1)"""
+    """Time as waves, the longest near 2 pi 10,000 steps (arXiv 1706.03762, section 3.5).  t: (B,) -> (B, D)  (5.1)"""
 
     def __init__(self, dim: int, longest: float = 10_000.0):
         super().__init__()

@@ -151,3 +151,10 @@ def test_conda_takes_its_packages_from_pyproject():
 def test_the_readme_names_every_lesson():
     text = (tool.ROOT / "README.md").read_text()
     assert all(f"`{name}`" in text for name in LESSONS)
+
+
+def test_each_bundled_file_has_its_record():
+    text = (tool.ROOT / "data" / "README.md").read_text()
+    files = {p.name for p in (tool.ROOT / "data").iterdir()} - {"README.md"}
+    assert "flowers.safetensors" in files and all(f"| `{name}` |" in text for name in files)
+    assert sum((tool.ROOT / "data" / name).stat().st_size for name in files) < 60e6

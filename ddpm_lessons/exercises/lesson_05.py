@@ -41,6 +41,9 @@ LESSON_05: dict[str, Exercise] = {
         {
             "you divide t by T = 1000: then all times look alike": lambda t, d: _waves(t / 1000, d, _half(d)),
             "cosines stand before sines here": lambda t, d: _waves(t, d, _half(d), (1, 0)),
+            "all sines first, then all cosines, not in turn": lambda t, d: (
+                _waves(t, d, _half(d)).view(len(t), 2, -1).transpose(1, 2).flatten(1)
+            ),
             "the exponent is i / (dim / 2), not i / dim: your longest wave is too short": lambda t, d: _waves(
                 t, d, torch.arange(d // 2) / d
             ),
@@ -56,6 +59,7 @@ LESSON_05: dict[str, Exercise] = {
             "your statistics run over the batch too: that is batch norm's weakness": lambda x, g: _scaled(x, (0, 2, 3)),
             "each channel is on its own: that is instance norm; a group has several": lambda x, g: _scaled(x, (2, 3)),
             "all channels are together: that is one group": lambda x, g: _scaled(x, (1, 2, 3)),
+            "divide by n, not n - 1: unbiased=False": lambda x, g: _groups(x, g) * (1 - 1 / x[0].numel() * g) ** 0.5,
             "divide by the standard deviation: is a square root missing?": lambda x, g: _groups(x, g, std=False),
         },
     ),
@@ -69,6 +73,7 @@ LESSON_05: dict[str, Exercise] = {
             "the channels' order should be (c p1 p2)": lambda x: rearrange(
                 x, "b c (h p1) (w p2) -> b (p1 p2 c) h w", p1=2, p2=2
             ),
+            "p1 comes before p2: (c p1 p2)": lambda x: rearrange(x, "b c (h p1) (w p2) -> b (c p2 p1) h w", p1=2, p2=2),
             "that is max pooling: three numbers of four are gone": lambda x: torch.nn.functional.max_pool2d(x, 2),
         },
     ),

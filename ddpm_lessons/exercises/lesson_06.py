@@ -21,7 +21,7 @@ LESSON_06: dict[str, Exercise] = {
             "that is [0, 1]; the network wants [-1, 1]: times 2, minus 1": lambda p: p.float() / 255,
             "255 should become exactly 1: divide by 127.5, not 128": lambda p: p.float() / 128 - 1,
             "whole numbers cannot hold it: call .float() before dividing": lambda p: (p // 127).float() - 1,
-            "that is still [0, 255], around 0": lambda p: p.float() - 127.5,
+            "that runs from -127.5 to 127.5: divide as well": lambda p: p.float() - 127.5,
         },
     ),
     "6.2": Exercise(
@@ -31,7 +31,7 @@ LESSON_06: dict[str, Exercise] = {
             "the two weights are swapped: the average keeps d, the newest gets 1 - d": lambda a, b, n, decay: (
                 (1 - (1 + n) / (10 + n)) * a + (1 + n) / (10 + n) * b
             ),
-            "the warm-up is missing: d = min(decay, (1 + n) / (10 + n))": lambda a, b, n, decay: (
+            "the warm-up is missing, or max for min: d = min(decay, (1 + n) / (10 + n))": lambda a, b, n, decay: (
                 decay * a + (1 - decay) * b
             ),
             "that is the plain mean of all; old weights should fade": lambda a, b, n, decay: (n * a + b) / (n + 1),
@@ -39,10 +39,13 @@ LESSON_06: dict[str, Exercise] = {
     ),
     "6.3": Exercise(
         lambda x_t, eps_hat, a, x0: _one_minus_mse((x_t - (1 - a) ** 0.5 * eps_hat) / a**0.5, x0),
-        (_x_t, _eps_hat, 0.3, _x0),
+        (_x_t, _eps_hat, torch.tensor(0.3), _x0),
         {
             "the noise is scaled by sqrt(1 - alpha_bar): is a square root missing?": lambda x_t, e, a, x0: (
                 _one_minus_mse((x_t - (1 - a) * e) / a**0.5, x0)
+            ),
+            "that is the way back from v; this network predicts eps, see (2.6)": lambda x_t, e, a, x0: _one_minus_mse(
+                a**0.5 * x_t - (1 - a) ** 0.5 * e, x0
             ),
             "divide by sqrt(alpha_bar) after taking the noise off": lambda x_t, e, a, x0: _one_minus_mse(
                 x_t - (1 - a) ** 0.5 * e, x0
