@@ -28,14 +28,15 @@ benchmark: .venv/bench
 clean:
 	rm -rf .venv
 
-.venv/learn: EXTRA := .
-.venv/test: EXTRA := .[test]
-.venv/bench: EXTRA := .[test,bench]
+.venv/learn: EXTRA := .[lab]
+.venv/test: EXTRA := .[lab,test]
+.venv/bench: EXTRA := .[lab,test,bench]
 .venv/learn .venv/test .venv/bench: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed, this is " \
-		+ sys.version.split()[0] + ". Have a newer one? make $@ PYTHON=python3.12")'
 	@echo "Installing into .venv: 2 to 5 minutes and 6 GB for PyTorch the first time; nothing outside .venv changes."
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; \
-		echo "Python could not make .venv; on Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || { \
+		$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed, this is " \
+			+ sys.version.split()[0] + ". Have a newer one? make $(@F) PYTHON=python3.12")' \
+		&& { $(PYTHON) -m venv --clear .venv || { rm -rf .venv; \
+			echo "Python could not make .venv; on Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }; }; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e "$(EXTRA)"
 	@touch $@

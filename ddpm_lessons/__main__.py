@@ -1,6 +1,7 @@
 """The command line: python -m ddpm_lessons train | sample."""
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -80,12 +81,16 @@ def train_command(a: argparse.Namespace) -> None:
         raise ValueError(f"{file} holds a run: add --resume to go on with it, or name another --out")
     out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made should cost no training
     pictures = recipe.pictures(a.data)
+    if pictures.classes != recipe.classes:
+        raise ValueError(f"the data hold {', '.join(pictures.classes)}; the recipe wants {', '.join(recipe.classes)}")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     run.to(device)
     precision = fast_precision(device)
     print(f"{recipe.name}: {pictures.source}, {parameters(run.net) / 1e6:.1f} M parameters, {device}, ", end="")
     print(f"{precision or 'torch.float32'}".removeprefix("torch."), f"from step {run.step}, {minutes:g} min")
 
+    stopped: list[int] = []  # Ctrl-C is heard between two steps, so that no half step is saved
+    before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
     begin = saved = time.monotonic()
     bar = tqdm(total=round(60 * minutes), unit="s", bar_format="{l_bar}{bar}| {n_fmt} of {total_fmt} s{postfix}")
     mean = None
@@ -96,15 +101,16 @@ def train_command(a: argparse.Namespace) -> None:
             now = time.monotonic()
             bar.set_postfix_str(f"step {log.step}, loss {mean:.4f}", refresh=False)
             bar.update(min(round(now - begin), bar.total) - bar.n)
-            if now - begin > 60 * minutes:
+            if stopped or now - begin > 60 * minutes:
                 break
             if now - saved > SAVE_EVERY:
                 keep(out, file, recipe, run)
                 saved = time.monotonic()
-    except KeyboardInterrupt:
-        print("\nstopped; saving", file=sys.stderr)
     finally:
         bar.close()
+        signal.signal(signal.SIGINT, before)
+    if stopped:
+        print("stopped; saving", file=sys.stderr)
     keep(out, file, recipe, run)
     n = len(recipe.classes)
     print("sampling", 4 * n, "pictures")
@@ -120,9 +126,16 @@ def keep(out: Path, file: Path, recipe: Recipe, run: Run) -> None:
 
 def grid(recipe: Recipe, net, labels, file: Path, columns: int, steps: int = 50, scale=None, seed: int = 0) -> None:
     """Sample one picture a label and write them as one file. Raises OSError when it cannot be written."""
-    *_, last = tqdm(recipe.sample(net, labels, steps, scale, seed), total=steps, desc="steps")
+    if file.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"} or file.is_dir():
+        raise ValueError(f"{file} should be a picture file, such as grid.png")
     file.parent.mkdir(parents=True, exist_ok=True)
-    save_image(last.x.cpu(), file, nrow=columns, normalize=True, value_range=(-1, 1))
+    done = []
+    with tqdm(total=steps * len(labels), unit="picture steps") as bar:
+        for i, part in enumerate(labels.split(64)):  # so that any number fits into memory
+            for step in recipe.sample(net, part, steps, scale, seed + i):
+                bar.update(len(part))
+            done.append(step.x.cpu())
+    save_image(torch.cat(done), file, nrow=columns, normalize=True, value_range=(-1, 1))
 
 
 def sample_command(a: argparse.Namespace) -> None:
@@ -145,13 +158,12 @@ def main(argv: list[str] | None = None) -> int:
     a = arguments().parse_args(argv)
     try:
         {"train": train_command, "sample": sample_command}[a.command](a)
-    except (
-        ValueError,
-        OSError,
-        FloatingPointError,
-    ) as e:  # FileNotFoundError and ConnectionError are OSErrors
+    except (ValueError, OSError, FloatingPointError, torch.cuda.OutOfMemoryError) as e:
         print(f"error: {e}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
     return 0
 
 

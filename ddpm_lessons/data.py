@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import http.client
 import os
 import shutil
 import tarfile
@@ -26,6 +27,7 @@ TF_FLOWERS = (  # the publisher's archive, CC-BY photographs
     "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
     "4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
 )
+PLURALS = {"roses": "rose", "sunflowers": "sunflower", "tulips": "tulip"}  # TF-Flowers' own names
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
@@ -70,27 +72,41 @@ def bundled(name: str) -> Path:
 def root() -> Path:
     """Where data sets live: the folder that DDPM_LESSONS_DATA names, or a cache in the home folder.
 
-    Raises ConnectionError when DDPM_LESSONS_DATA is `none`, which forbids downloads.
+    Raises ConnectionError when DDPM_LESSONS_DATA is `none`, which forbids downloads, FileNotFoundError for a folder
+    that is not there.
     """
     named = os.environ.get("DDPM_LESSONS_DATA")
     if named == "none":
         raise ConnectionError("DDPM_LESSONS_DATA=none forbids downloads; let it name a folder with the data set")
-    return Path(named or Path.home() / ".cache" / "ddpm_lessons")
+    if not named:
+        return Path.home() / ".cache" / "ddpm_lessons"
+    # a relative one is meant from where the user stands, or from the project: notebooks run in their own folder
+    for folder in (Path(named).expanduser(), Path(__file__).parents[1] / named):
+        if folder.is_dir():
+            return folder.resolve()
+    raise FileNotFoundError(f"DDPM_LESSONS_DATA names {named}, which is no folder; make it, or unset the variable")
 
 
 def flowers(size: int, folder: str | Path | None = None) -> Pictures:
-    """Photographs of five flowers: TF-Flowers, found in `folder` (or `root()`) or downloaded there, 229 MB, checked.
+    """Photographs of five flowers, TF-Flowers: those in `folder`, or in `root()` and downloaded there once, 229 MB.
 
-    -> x: (N, 3, size, size). Raises ConnectionError when the host cannot be reached, ValueError for a broken file.
+    -> x: (N, 3, size, size). Raises FileNotFoundError when `folder` has none, ConnectionError when the host cannot be
+    reached, ValueError for a broken file.
     """
-    folder = Path(folder or root())
-    found = [f for f in (folder / "flower_photos", folder / "flowers_128", folder) if (f / "daisy").is_dir()]
+    here = Path(folder or root())
+    found = [f for f in (here / "flower_photos", here / "flowers_128", here) if (f / "daisy").is_dir()]
+    if not found and folder:
+        raise FileNotFoundError(
+            f"no photographs in {here}: wanted is {here}/daisy/*.jpg; without --data they are fetched"
+        )
     if not found:
         url, sha256 = TF_FLOWERS
-        archive = download(url, folder / "flower_photos.tgz", sha256)
-        unpack(archive, folder)
-        archive.unlink()
-        found = [folder / "flower_photos"]
+        archive = here / "flower_photos.tgz"
+        had = archive.exists()
+        unpack(download(url, archive, sha256), here)
+        if not had:
+            archive.unlink()
+        found = [here / "flower_photos"]
     return class_folders(found[0], size)
 
 
@@ -109,21 +125,21 @@ def _or_drawn(load: Callable[[int], Pictures], size: int, n: int) -> Pictures:
     if os.environ.get("DDPM_LESSONS_DATA") != "none":
         try:
             return load(size)
-        except OSError as e:  # no host, or no room on the disk
+        except OSError as e:  # no host, no room on the disk, or a page of some login in place of the file
             why = str(e)
     pictures = drawn(n, size, torch.Generator().manual_seed(0))
     return pictures._replace(source=f"{pictures.source} ({why})")
 
 
 def class_folders(folder: str | Path, size: int) -> Pictures:
-    """A folder with a folder for each class, read as squares of `size` pixels; the names of classes lose a plural s.
+    """A folder with a folder for each class, read as squares of `size` pixels; plural names lose their s.
 
     Raises FileNotFoundError when there is no picture, ValueError, naming it, when a picture cannot be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}; name one that holds a folder of pictures for each class")
-    files = sorted(f for f in folder.glob("*/*") if f.suffix.lower() in SUFFIXES)
+    files = sorted(f for f in folder.glob("*/*") if f.suffix.lower() in SUFFIXES and f.name[0] != ".")
     if not files:
         raise FileNotFoundError(f"no pictures in {folder}/CLASS/; wanted are {', '.join(sorted(SUFFIXES))}")
     names = sorted({f.parent.name for f in files})
@@ -131,7 +147,7 @@ def class_folders(folder: str | Path, size: int) -> Pictures:
     for i, f in enumerate(tqdm(files, desc="reading pictures", leave=False)):
         x[i] = picture(f, size)
     y = torch.tensor([names.index(f.parent.name) for f in files])
-    return Pictures(x, y, tuple(n.removesuffix("s") for n in names), f"{len(files)} photographs")
+    return Pictures(x, y, tuple(PLURALS.get(n, n) for n in names), f"{len(files)} photographs")
 
 
 def picture(file: str | Path, size: int) -> Tensor:
@@ -146,24 +162,26 @@ def picture(file: str | Path, size: int) -> Tensor:
 
 
 def digits(size: int = 32, folder: str | Path | None = None) -> Pictures:
-    """MNIST, padded to `size`: (N, 1, size, size), from IDX files in `folder` (or `root()`), or downloaded there.
+    """MNIST, padded to `size`: (N, 1, size, size): the IDX files in `folder`, or in `root()` and downloaded there once.
 
-    All of train and t10k that is there is read. Raises ConnectionError when the host cannot be reached.
+    All of train and t10k that is there is read. Raises FileNotFoundError when `folder` has none, ConnectionError when
+    the host cannot be reached, ValueError for a broken file.
     """
-    folder = Path(folder or root())
-    places = (folder / "mnist", folder / "MNIST" / "raw", folder)
-    found = sorted(f for place in places for f in place.glob("*-images-idx3-ubyte.gz"))
+    here = Path(folder or root())
+    found = sorted(f for place in (here / "mnist", here) for f in place.glob("*-images-idx3-ubyte.gz"))
+    if not found and folder:
+        raise FileNotFoundError(f"no digits in {here}: wanted is {here}/*-images-idx3-ubyte.gz; or let them be fetched")
     if not found:
-        from torchvision.datasets import MNIST  # checks the MD5 of each file
+        from torchvision.datasets import MNIST  # checks the MD5 of each file, and fetches those that are missing
 
         try:
-            MNIST(folder, download=True)
+            MNIST(here, download=True)
         except (RuntimeError, urllib.error.URLError) as e:
             why = " ".join(str(e).split())  # torchvision says it in several lines
             raise ConnectionError(
                 f"MNIST cannot be downloaded ({why}); set DDPM_LESSONS_DATA to a folder with it"
             ) from e
-        found = sorted((folder / "MNIST" / "raw").glob("*-images-idx3-ubyte.gz"))
+        found = sorted((here / "MNIST" / "raw").glob("*-images-idx3-ubyte.gz"))
     x = torch.cat([idx(f) for f in found])[:, None].float() / 127.5 - 1
     y = torch.cat([idx(f.with_name(f.name.replace("images-idx3", "labels-idx1"))) for f in found]).long()
     pad = size - x.shape[-1]
@@ -185,9 +203,14 @@ def idx(file: Path) -> Tensor:
 def download(url: str, file: Path, sha256: str) -> Path:
     """Fetch a file with a progress bar; an interrupted download goes on where it stopped. Returns `file`.
 
-    Raises ConnectionError when the host cannot be reached, ValueError when what came has another checksum.
+    Raises ConnectionError when the host cannot be reached or sends something else (it is removed), ValueError when
+    `file` was there before and is something else (it stays).
     """
+    if not hasattr(tarfile, "data_filter"):  # said now, not after the download
+        raise ValueError("this Python cannot unpack safely: update to 3.10.12, 3.11.4 or newer")
     part = file.with_name(file.name + ".part")
+    if file.exists() and digest(file) != sha256:
+        raise ValueError(f"{file} is not the published file (its SHA-256 is another); move it away and run again")
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         have = part.stat().st_size if part.exists() else 0
@@ -203,25 +226,24 @@ def download(url: str, file: Path, sha256: str) -> Path:
                         bar.update(len(chunk))
                 if part.stat().st_size < total:
                     raise ConnectionError("the host hung up early")
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as e:
+        except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as e:
             if getattr(e, "code", 0) != 416:  # 416: the part was whole already
                 why = getattr(e, "reason", e)
                 raise ConnectionError(f"could not fetch {url} ({why}); run again to go on where it stopped") from e
-        file_digest(part, sha256)
+        if digest(part) != sha256:
+            part.unlink()
+            raise ConnectionError(f"{file.name} came damaged (its SHA-256 is wrong) and was removed; run again")
         os.replace(part, file)
-    file_digest(file, sha256)
     return file
 
 
-def file_digest(file: Path, sha256: str) -> None:
-    """Raises ValueError, and removes the file, when its SHA-256 is another."""
-    digest = hashlib.sha256()
+def digest(file: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    sha256 = hashlib.sha256()
     with open(file, "rb") as f:
         while chunk := f.read(1 << 20):
-            digest.update(chunk)
-    if digest.hexdigest() != sha256:
-        file.unlink()
-        raise ValueError(f"{file.name} came damaged (its SHA-256 is wrong) and was removed; run again to fetch it anew")
+            sha256.update(chunk)
+    return sha256.hexdigest()
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -80,6 +80,8 @@ def vlb(
     (The code of arXiv 2102.09672 takes beta_tilde_2 there, whatever the other steps use.)
     Raises ValueError when x0 does not lie on the levels: the bound counts bits of stored values.
     """
+    if schedule.T < 2:
+        raise ValueError("the bound needs T of 2 or more: L_0 borrows its variance from step 2")
     on_level = (x0 + 1) / 2 * (levels - 1)
     if (on_level - on_level.round()).abs().max() > 1e-3 or x0.abs().max() > 1 + 1e-6:
         raise ValueError(f"the bound counts bits of pictures stored on {levels} levels in [-1, 1]; x0 is not on them")
@@ -90,7 +92,7 @@ def vlb(
         x_t = noisy(schedule, x0, t, gauss(x0, rng))
         x0_hat = denoise(x_t, torch.full((len(x0),), t), cond)
         if t == 1:
-            var = torch.tensor(variance(schedule, 2, 1)).to(x0)
+            var = torch.tensor(variance(schedule, 2, 1), dtype=x0.dtype, device=x0.device)
             steps.append(-discretised(x0, x0_hat, var.sqrt(), levels).mean())
         else:
             mean, var = posterior(schedule, x0, x_t, t, t - 1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schedule:
     """The products alpha_bar_t of DDPM (arXiv 2006.11239, eq. 4), with the clean picture at t = 0.  (2.5)
 
@@ -21,6 +21,8 @@ class Schedule:
 
     def __post_init__(self):
         a = self.alpha_bar
+        if a.is_floating_point():
+            object.__setattr__(self, "alpha_bar", a := a.double().cpu())
         if a.ndim != 1 or len(a) < 2 or not torch.is_floating_point(a):
             raise ValueError(f"alpha_bar should be a float tensor (T + 1,), got {a.dtype} {tuple(a.shape)}")
         if a[0] != 1 or not (a.diff() < 0).all() or a[-1] <= 0:
@@ -29,7 +31,7 @@ class Schedule:
     @classmethod
     def from_betas(cls, betas: Tensor) -> "Schedule":
         """alpha_bar_t = product over i <= t of (1 - beta_i).  betas: (T,), each in (0, 1)"""
-        betas = torch.as_tensor(betas, dtype=torch.float64)
+        betas = torch.as_tensor(betas, dtype=torch.float64, device="cpu")
         if betas.ndim != 1 or len(betas) == 0 or not ((betas > 0) & (betas < 1)).all():
             raise ValueError("betas should be a tensor (T,) of variances strictly between 0 and 1")
         return cls(torch.cat([torch.ones(1, dtype=torch.float64), (1 - betas).cumprod(0)]))
@@ -65,7 +67,8 @@ class Schedule:
 
     def snr(self, t: int | Tensor) -> Tensor:
         """Signal-to-noise ratio alpha_bar_t / (1 - alpha_bar_t).  (B,) -> (B,) float64  (2.7)"""
-        a = self.alpha_bar[torch.as_tensor(t).cpu()]
+        t = torch.as_tensor(t)
+        a = self.at(t, like=t).view_as(t)
         return a / (1 - a)
 
 

@@ -1,6 +1,7 @@
 """Training as a generator, the average of the weights, and files that survive an interruption."""
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -81,11 +82,12 @@ def train(run: Run, batch: Batch, loss: Loss, steps: int, precision: torch.dtype
         with torch.autocast(device.type, dtype=precision, enabled=precision is not None):
             now = loss(run.net, x0.to(device), None if cond is None else cond.to(device), rng)
         value = now.item()
-        if value != value or value == float("inf"):
+        if not math.isfinite(value):
             raise FloatingPointError(f"the loss is {value} at step {run.step + 1}: try a smaller lr than {run.lr}")
         run.opt.zero_grad()
         now.backward()
-        nn.utils.clip_grad_norm_(run.net.parameters(), 1.0)
+        if not nn.utils.clip_grad_norm_(run.net.parameters(), 1.0).isfinite():  # before it spoils the weights
+            raise FloatingPointError(f"no finite gradient at step {run.step + 1}: try a smaller lr than {run.lr}")
         run.opt.param_groups[0]["lr"] = run.lr * min(1.0, (run.step + 1) / warm)
         run.opt.step()
         run.ema.update_parameters(run.net)
@@ -97,7 +99,8 @@ def fast_precision(device: torch.device | str) -> torch.dtype | None:
     """torch.bfloat16 where the device computes faster in it, None (stay in float32) elsewhere."""
     if torch.device(device).type == "cuda":  # a T4 says that it supports bfloat16, but emulates it
         return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else None
-    return torch.bfloat16 if torch.cpu.get_capabilities().get("avx512_bf16") else None
+    knows = getattr(torch.cpu, "get_capabilities", dict)  # older versions of PyTorch do not tell
+    return torch.bfloat16 if knows().get("avx512_bf16") else None
 
 
 def save_run(path: str | Path, run: Run, info: dict) -> None:
@@ -116,7 +119,7 @@ def load_run(path: str | Path, run: Run) -> dict:
     fit(run.ema.module, _under(tensors, "ema."), path)
     for i, p in enumerate(run.net.parameters()):
         state = _under(tensors, f"opt.{i}.")
-        run.opt.state[p] = {k: v if k == "step" else v.to(p) for k, v in state.items()}
+        run.opt.state[p] = {k: v if k == "step" else torch.empty_like(p).copy_(v) for k, v in state.items()}
     run.step, run.seed = info["step"], info["seed"]
     run.ema.n_averaged.fill_(info["n_averaged"])
     return info
@@ -157,7 +160,7 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     try:
         with safe_open(path, framework="pt") as f:
             info = json.loads((f.metadata() or {}).get("ddpm_lessons", "null"))
-            tensors = {k: f.get_tensor(k) for k in f.keys()}
+            tensors = {k: f.get_tensor(k).clone() for k in f.keys()}  # no longer tied to the file
     except (SafetensorError, ValueError) as e:
         with open(path, "rb") as f:
             head = f.read(2)

@@ -113,7 +113,7 @@ class Attention(nn.Module):
 
     def __init__(self, c: int, parts: Parts, head: int = 32):
         super().__init__()
-        self.heads = max(1, c // head)
+        self.heads = next(g for g in range(max(1, c // head), 0, -1) if c % g == 0)
         self.norm, self.qkv, self.out = parts.norm(c), nn.Conv2d(c, 3 * c, 1), zero_(nn.Conv2d(c, c, 1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -152,6 +152,8 @@ class UNet(nn.Module):
     ):
         super().__init__()
         self.channels, self.patch, self.cond = channels, patch, cond
+        if widths[0] % 2:
+            raise ValueError(f"the first width should be even, for the sines and cosines of the time, got {widths[0]}")
         self.multiple = patch * 2 ** (len(widths) - 1)
         e = 4 * widths[0]
         self.time = nn.Sequential(parts.time(widths[0]), nn.Linear(widths[0], e), parts.act(), nn.Linear(e, e))
@@ -186,8 +188,8 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, t: Tensor, cond: Cond | None = None) -> Tensor:
         self._check(x, cond)
         e = self.time(t.to(x.device))
-        if cond is not None and self.told is not None:
-            e = e + self.told(cond.vec.to(x))
+        if self.told is not None:  # no condition is the null condition: all zeros leave the bias
+            e = e + (self.told.bias if cond is None else self.told(cond.vec.to(x)))
         e = self.act(e)
         p = self.patch
         h = rearrange(x, "b c (h p1) (w p2) -> b (c p1 p2) h w", p1=p, p2=p)

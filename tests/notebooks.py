@@ -1,6 +1,6 @@
 """Keeps the notebooks in shape:  python tests/notebooks.py badges | run [NAME ...]
 
-badges  writes the repository's address, from pyproject.toml, into each notebook's badge and first cell
+badges  writes the repository's address, from pyproject.toml, into the README and each notebook's badge and first cell
 run     executes notebooks in place and stores their outputs without widgets, bars, times and paths
 """
 
@@ -20,6 +20,11 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 def repository() -> str:
     """The address that pyproject.toml names, https://github.com/OWNER/NAME."""
     return re.search(r'^Repository = "(\S+?)"', (ROOT / "pyproject.toml").read_text(), re.M)[1]
+
+
+def clone() -> str:
+    """The README's first two commands."""
+    return f"git clone {repository()}\ncd {repository().rsplit('/', 1)[1]}"
 
 
 def badge(name: str) -> str:
@@ -76,12 +81,15 @@ def keeps(output) -> bool:
 
 
 def main(argv: list[str]) -> int:
-    """Run one of the two commands."""
+    """Run one of the two commands; `badges` also puts the address into the README."""
     if not argv or argv[0] not in ("badges", "run"):
         print(__doc__)
         return 2
     chosen = [p for p in NOTEBOOKS if len(argv) == 1 or any(p.name.startswith(a) for a in argv[1:])]
     os.environ["TQDM_DISABLE"] = "1"
+    if argv[0] == "badges":
+        readme = ROOT / "README.md"
+        readme.write_text(re.sub(r"git clone \S+\ncd \S+", clone(), readme.read_text()))
     for path in chosen:
         if argv[0] == "badges":
             nbformat.write(with_badge(nbformat.read(path, 4), path.name), path)

@@ -1,6 +1,7 @@
 """The notebooks keep their promises: every equation tested, exercises that work, pictures described, one address."""
 
 import ast
+import copy
 import re
 from collections import Counter
 
@@ -55,10 +56,10 @@ def test_every_displayed_equation_has_an_id_and_every_id_a_test(name):
 
 def test_the_ids_that_the_package_names_stand_in_the_notebooks():
     ids = {i for name in LESSONS for i in re.findall(r"\\tag\{(\d+\.\d+)\}", prose(name))}
-    for path in (tool.ROOT / "ddpm_lessons").glob("*.py"):
+    for path in (tool.ROOT / "ddpm_lessons").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                named = re.findall(r"\((\d\.\d+)\)", ast.get_docstring(node) or "")
+                named = re.findall(r"\((\d+\.\d+)\)", ast.get_docstring(node) or "")
                 assert set(named) <= ids, f"{path.name} {node.name} names {set(named) - ids}, which no lesson shows"
 
 
@@ -88,9 +89,9 @@ def test_every_picture_speaks_and_nothing_is_noisy(name):
 
 @each_lesson
 def test_the_badge_and_the_first_cell_name_the_repository(name):
-    fresh = tool.with_badge(nbformat.from_dict(LESSONS[name]), name + ".ipynb")
+    fresh = tool.with_badge(copy.deepcopy(LESSONS[name]), name + ".ipynb")
     assert fresh.cells[0].source == LESSONS[name].cells[0].source, "run: make badges"
-    assert tool.repository() in LESSONS[name].cells[1].source
+    assert fresh.cells[1].source == LESSONS[name].cells[1].source, "run: make badges"
 
 
 def test_each_exercise_stands_in_its_lesson():
@@ -145,7 +146,7 @@ def test_what_learners_also_do(capsys):
 
 
 def test_conda_takes_its_packages_from_pyproject():
-    assert "      - -e .[test]" in (tool.ROOT / "environment.yml").read_text().splitlines()
+    assert "      - -e .[lab,test]" in (tool.ROOT / "environment.yml").read_text().splitlines()
 
 
 def test_the_readme_names_every_lesson():
@@ -158,3 +159,22 @@ def test_each_bundled_file_has_its_record():
     files = {p.name for p in (tool.ROOT / "data").iterdir()} - {"README.md"}
     assert "flowers.safetensors" in files and all(f"| `{name}` |" in text for name in files)
     assert sum((tool.ROOT / "data" / name).stat().st_size for name in files) < 60e6
+
+
+def test_what_a_wheel_takes_along():
+    setup = (tool.ROOT / "pyproject.toml").read_text()
+    folders = {p.parent.relative_to(tool.ROOT).as_posix() for p in (tool.ROOT / "ddpm_lessons").rglob("__init__.py")}
+    assert all(f'"{folder.replace("/", ".")}"' in setup for folder in folders)
+    assert '"ddpm_lessons.bundled" = "data"' in setup
+
+
+@each_lesson
+def test_nothing_was_left_to_fill_in_and_links_lead_somewhere(name):
+    text = re.sub(r"`[^`]*`|\$[^$]*\$", "", prose(name))
+    assert not re.findall(r"\b[A-Z]{3,}_[A-Z]+\b|\bTODO\b", text)
+    for link in re.findall(r"\]\(([^)#]+)\)", prose(name)):
+        assert link.startswith("https://") or (tool.ROOT / "notebooks" / link).exists(), link
+
+
+def test_the_readme_clones_from_the_one_address():
+    assert tool.clone() in (tool.ROOT / "README.md").read_text(), "run: make badges"

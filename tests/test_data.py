@@ -291,12 +291,18 @@ def test_a_part_that_was_whole_already_is_kept(host, tmp_path):
     assert download(host.url, tmp_path / "file", SHA).read_bytes() == BODY
 
 
-@pytest.mark.parametrize("name", ["file", "file.part"])
-def test_a_wrong_checksum_removes_the_file_and_says_so(name, host, tmp_path):
-    (tmp_path / name).write_bytes(b"x" * 1000)
-    with pytest.raises(ValueError, match="came damaged .*SHA-256 is wrong.* was removed; run again to fetch it anew"):
+def test_a_download_with_a_wrong_checksum_is_removed_and_says_so(host, tmp_path):
+    (tmp_path / "file.part").write_bytes(b"x" * 1000)
+    with pytest.raises(ConnectionError, match="file came damaged .*SHA-256 is wrong.* was removed; run again"):
         download(host.url, tmp_path / "file", SHA)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_readers_own_file_of_that_name_is_never_touched(host, tmp_path):
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(ValueError, match="file is not the published file .*; move it away and run again"):
+        download(host.url, tmp_path / "file", SHA)
+    assert (tmp_path / "file").read_bytes() == b"mine" and not host.asked
 
 
 def test_a_host_that_cannot_be_reached_is_a_connection_error(nowhere, tmp_path):
@@ -312,7 +318,20 @@ def test_digits_that_cannot_be_downloaded_say_what_to_set(nowhere, tmp_path, mon
     with pytest.raises(
         ConnectionError, match="MNIST cannot be downloaded .*; set DDPM_LESSONS_DATA to a folder with it"
     ):
-        digits(32, tmp_path)
+        monkeypatch.setenv("DDPM_LESSONS_DATA", str(tmp_path))
+        digits(32)
+
+
+def test_half_a_download_of_the_digits_is_asked_for_again(nowhere, mnist, monkeypatch):
+    from torchvision.datasets import MNIST
+
+    (mnist / "MNIST" / "raw").mkdir(parents=True)
+    for f in mnist.glob("*images*.gz"):
+        f.rename(mnist / "MNIST" / "raw" / f.name)
+    monkeypatch.setattr(MNIST, "mirrors", [nowhere + "/"])
+    monkeypatch.setenv("DDPM_LESSONS_DATA", str(mnist))
+    with pytest.raises(ConnectionError, match="MNIST cannot be downloaded"):
+        digits(32)
 
 
 # archives
@@ -377,8 +396,10 @@ def test_flowers_are_downloaded_unpacked_and_then_found(host, tmp_path, monkeypa
     body = photographs(tmp_path).read_bytes()
     monkeypatch.setattr(f"{__name__}.BODY", body)
     monkeypatch.setattr(data, "TF_FLOWERS", (host.url, hashlib.sha256(body).hexdigest()))
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setenv("DDPM_LESSONS_DATA", str(tmp_path / "cache"))
     for _ in range(2):
-        p = flowers(8, tmp_path / "cache")
+        p = flowers(8)
         assert p.classes == data.FLOWERS and p.x.shape == (5, 3, 8, 8)
     assert len(host.asked) == 1 and os.listdir(tmp_path / "cache") == ["flower_photos"]
 
@@ -398,11 +419,17 @@ def test_none_forbids_downloads(monkeypatch):
             load()
 
 
-def test_data_lie_in_the_home_folder_unless_told(monkeypatch):
-    monkeypatch.delenv("DDPM_LESSONS_DATA")
+def test_data_lie_in_the_home_folder_unless_told(monkeypatch, tmp_path):
+    monkeypatch.delenv("DDPM_LESSONS_DATA", raising=False)
     assert root() == Path.home() / ".cache" / "ddpm_lessons"
+    monkeypatch.setenv("DDPM_LESSONS_DATA", "tests")
+    project = Path(__file__).parents[1]
+    for where in (project, project / "notebooks", tmp_path):  # a relative folder is found from the notebooks too
+        monkeypatch.chdir(where)
+        assert root() == project / "tests"
     monkeypatch.setenv("DDPM_LESSONS_DATA", "elsewhere")
-    assert root() == Path("elsewhere")
+    with pytest.raises(FileNotFoundError, match="names elsewhere, which is no folder; make it, or unset the variable"):
+        root()
 
 
 def test_bundled_files_are_found():
@@ -410,10 +437,10 @@ def test_bundled_files_are_found():
 
 
 def test_the_real_photographs_are_five_flowers():
-    named = os.environ.get("DDPM_LESSONS_DATA", "")
-    places = [Path(named), Path(named, "flower_photos"), Path(named, "flowers_128")]
-    if not any((p / "daisy").is_dir() for p in places):
+    if os.environ.get("DDPM_LESSONS_DATA", "none") == "none":
         pytest.skip("DDPM_LESSONS_DATA names no folder with the photographs")
+    if not any((root() / name / "daisy").is_dir() for name in (".", "flower_photos", "flowers_128")):
+        pytest.skip("the folder that DDPM_LESSONS_DATA names holds no photographs")
     p = flowers(16)
     assert p.classes == data.FLOWERS and len(p.x) > 1000
     assert p.y.bincount(minlength=5).min() > 100

@@ -1,6 +1,7 @@
 """Recipes and the command line: train, go on, sample; and one clear line for what went wrong."""
 
 import dataclasses
+import signal
 
 import pytest
 import torch
@@ -189,8 +190,9 @@ def test_resume_goes_on_where_the_run_stopped(tmp_path, capsys):
 
 def test_ctrl_c_saves_and_stops(tmp_path, capsys, monkeypatch):
     def interrupted(run, *args, **kw):
-        yield next(train(run, *args, **kw))
-        raise KeyboardInterrupt
+        for log in train(run, *args, **kw):
+            signal.raise_signal(signal.SIGINT)  # as Ctrl-C does, in the middle of a step
+            yield log
 
     monkeypatch.setattr(command, "train", interrupted)
     assert command.main(["train", "tiny", "--out", str(tmp_path)]) == 0
@@ -202,7 +204,7 @@ def test_a_long_training_saves_on_its_way(tmp_path, monkeypatch):
     saved, keep = [], command.keep
     monkeypatch.setattr(command, "SAVE_EVERY", 0)
     monkeypatch.setattr(command, "keep", lambda *a: saved.append(a[-1].step) or keep(*a))
-    assert command.main(["train", "tiny", "--minutes", "0.002", "--out", str(tmp_path)]) == 0
+    assert command.main(["train", "tiny", "--minutes", "0.02", "--out", str(tmp_path)]) == 0
     assert saved[0] == 1 and len(saved) > 1
 
 
@@ -242,11 +244,16 @@ def test_seed_and_scale_change_the_pictures(tmp_path):
         (["train", "tiny", "--minutes", "inf"], "error: --minutes should be above 0 and finite, got inf"),
         (["train", "tiny", "--resume"], "error: no weights at {dir}/out/tiny.run.safetensors; "),
         (["train", "digits"], "error: DDPM_LESSONS_DATA=none forbids downloads; let it name a folder"),
-        (["train", "flowers", "--data", "{dir}/w.safetensors"], "error: "),
+        (
+            ["train", "flowers", "--data", "{dir}/typo"],
+            "error: no photographs in {dir}/typo: wanted is",
+        ),
+        (["train", "digits", "--data", "{dir}"], "error: no digits in {dir}: wanted is {dir}/*-images-idx3-ubyte.gz"),
     ],
 )
 def test_training_that_cannot_begin_says_why(argv, line, weights, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("DDPM_LESSONS_DATA", "none")
+    monkeypatch.setattr("urllib.request.urlopen", None)  # nothing is fetched
     argv = [a.format(dir=tmp_path) for a in argv]
     assert fails(capsys, *argv, "--out", tmp_path / "out").startswith(line.format(dir=tmp_path))
 
@@ -257,6 +264,12 @@ def test_a_run_is_not_overwritten_by_accident(tmp_path, capsys):
     said = fails(capsys, "train", "tiny", "--out", tmp_path)
     assert said.endswith("holds a run: add --resume to go on with it, or name another --out")
     assert (tmp_path / "tiny.run.safetensors").read_bytes() == before
+
+
+def test_data_of_other_classes_are_refused(tmp_path, capsys):
+    recipes.RECIPES["tiny"] = lambda: dataclasses.replace(TINY, classes=("black", "grey"))
+    said = fails(capsys, "train", "tiny", "--out", tmp_path)
+    assert said == "error: the data hold black, white; the recipe wants black, grey"
 
 
 def test_an_out_that_is_a_file_is_found_out_before_training(weights, capsys, monkeypatch):
@@ -277,14 +290,14 @@ def test_an_unstable_loss_is_one_line(tmp_path, capsys, monkeypatch):
         (["--steps", "0"], "error: the number of sampling steps should lie in 1..20 (T), got 0"),
         (["--steps", "21"], "error: the number of sampling steps should lie in 1..20 (T), got 21"),
         (["--class", "green"], "error: there is no class 'green' in tiny; there are black, white"),
-        (["--out", "{dir}/grid.xyz"], "error: "),
+        (["--out", "{dir}/grid.xyz"], "error: {dir}/grid.xyz should be a picture file, such as grid.png"),
     ],
 )
 def test_sampling_that_cannot_begin_says_why(argv, line, weights, tmp_path, capsys):
     argv = [a.format(dir=tmp_path) for a in argv]
     out = ["--out", tmp_path / "g.png"] * ("--out" not in argv)
     steps = ["--steps", "2"] * ("--steps" not in argv)
-    assert fails(capsys, "sample", weights, *out, *steps, *argv).startswith(line)
+    assert fails(capsys, "sample", weights, *out, *steps, *argv).startswith(line.format(dir=tmp_path))
     assert not (tmp_path / "g.png").exists()
 
 

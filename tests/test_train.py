@@ -298,3 +298,21 @@ def test_fit_reads_half_precision():
     fit(b, {k: v.half() for k, v in a.state_dict().items()}, "x")
     assert b.weight.dtype == torch.float32
     torch.testing.assert_close(b.weight, a.weight.half().float())
+
+
+def test_an_older_pytorch_that_does_not_tell_computes_in_float32(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert fast_precision("cpu") is None
+
+
+def test_a_gradient_that_is_not_finite_stops_before_it_spoils_the_weights():
+    net = torch.nn.Linear(2, 1)
+    run = Run(net)
+    before = net.weight.detach().clone()
+
+    def loss(net, x0, cond, rng):  # 0, but the slope of a square root at 0 is not finite
+        return (net(x0) * 0).abs().sqrt().sum()
+
+    with pytest.raises(FloatingPointError, match="try a smaller lr"):
+        list(train(run, lambda rng: (torch.ones(3, 2), None), loss, 1))
+    assert torch.equal(net.weight, before)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ddpm_lessons.conditions import classes
+from ddpm_lessons.conditions import Cond, classes
 from ddpm_lessons.unet import (
     Attention,
     LearnedTime,
@@ -155,3 +155,19 @@ def test_parameters_counts_every_number():
 def test_what_does_not_fit_is_told_what_does(x, cond, message):
     with pytest.raises(ValueError, match=message):
         tiny()(x, torch.tensor([1, 2]), cond)
+
+
+def test_no_condition_is_the_null_condition():
+    net = UNet(1, (8, 16), cond=3)
+    for p in net.parameters():  # a new net is zero and hears nothing
+        torch.nn.init.normal_(p, std=0.2)
+    x, t = torch.randn(2, 1, 8, 8), torch.tensor([1, 5])
+    null = Cond(torch.zeros(2, 3))
+    torch.testing.assert_close(net(x, t), net(x, t, null))
+    assert not torch.allclose(net(x, t), net(x, t, Cond(torch.ones(2, 3))))
+
+
+def test_any_even_widths_will_do_and_odd_ones_say_so():
+    assert UNet(1, (10, 100), attend=0)(torch.zeros(1, 1, 8, 8), torch.tensor([1])).shape == (1, 1, 8, 8)
+    with pytest.raises(ValueError, match="first width should be even, .* got 9"):
+        UNet(1, (9, 18))
