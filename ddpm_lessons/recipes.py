@@ -82,7 +82,16 @@ class Recipe:
 def flowers() -> Recipe:
     """Photographs of five flowers at 32 px, told which flower."""
     net = dict(channels=3, widths=(96, 160, 192), blocks=1, attend=1, patch=2)
-    return Recipe("flowers", "photographs of five flowers", lambda d: data.flowers(36, d), data.FLOWERS, 32, net)
+    return Recipe(
+        "flowers",
+        "photographs of five flowers",
+        lambda d: data.flowers(36, d),
+        data.FLOWERS,
+        32,
+        net,
+        scale=3.0,
+        minutes=90,
+    )
 
 
 def digits() -> Recipe:
