@@ -130,7 +130,7 @@ def grid(recipe: Recipe, net, labels, file: Path, columns: int, steps: int = 50,
         raise ValueError(f"{file} should be a picture file, such as grid.png")
     file.parent.mkdir(parents=True, exist_ok=True)
     done = []
-    with tqdm(total=steps * len(labels), unit="picture steps") as bar:
+    with tqdm(total=steps * len(labels), unit=" picture steps") as bar:
         for i, part in enumerate(labels.split(64)):  # so that any number fits into memory
             for step in recipe.sample(net, part, steps, scale, seed + i):
                 bar.update(len(part))
