@@ -1,9 +1,11 @@
 """The command line: python -m ddpm_lessons train | sample."""
 
 import argparse
+import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -53,6 +55,8 @@ def arguments() -> argparse.ArgumentParser:
     t.add_argument("--data", metavar="DIR", help="folder with the data set (default: download to a cache)")
     t.add_argument("--out", metavar="DIR", default="runs", help="where the weights go (default: runs)")
     t.add_argument("--minutes", metavar="M", type=float, help="how long to train (default: the recipe's time)")
+    t.add_argument("--steps", metavar="N", type=int, help="train up to step N (then --minutes is only a limit)")
+    t.add_argument("--batch", metavar="N", type=int, help="pictures a step and process (default: the recipe's)")
     t.add_argument("--resume", action="store_true", help="go on with the run that lies in --out")
     t.add_argument("--seed", type=int, default=0, help="another seed is another run (default: 0)")
     s = commands.add_parser("sample", help="make pictures", description=SAMPLE, formatter_class=lines)
@@ -67,11 +71,17 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def train_command(a: argparse.Namespace) -> None:
-    """Train until the minutes are over, saving on the way; Ctrl-C saves and stops."""
+    """Train until the minutes or steps are over, saving on the way; Ctrl-C saves and stops."""
     recipe = recipes.recipe(a.name)
+    if a.batch is not None:
+        recipe = replace(recipe, batch=a.batch)
+    if recipe.batch < 1:
+        raise ValueError(f"--batch should be at least 1, got {recipe.batch}")
     minutes = recipe.minutes if a.minutes is None else a.minutes
     if not 0 < minutes < float("inf"):
         raise ValueError(f"--minutes should be above 0 and finite, got {minutes:g}")
+    if a.steps is not None:
+        minutes = float("inf") if a.minutes is None else minutes
     out = Path(a.out)
     file = out / f"{recipe.name}.run.safetensors"
     run = recipe.run(a.seed)
@@ -79,36 +89,51 @@ def train_command(a: argparse.Namespace) -> None:
         load_run(file, run)
     elif file.exists():
         raise ValueError(f"{file} holds a run: add --resume to go on with it, or name another --out")
+    start, steps = run.step, 10**9 if a.steps is None else a.steps - run.step
+    if steps < 1:
+        raise ValueError(f"--steps should be above the {run.step} steps that the run has taken, got {a.steps}")
     out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made should cost no training
     pictures = recipe.pictures(a.data)
     if pictures.classes != recipe.classes:
         raise ValueError(f"the data hold {', '.join(pictures.classes)}; the recipe wants {', '.join(recipe.classes)}")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    accelerator = launched()
+    first = accelerator is None or accelerator.is_main_process  # the others compute and keep quiet
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if accelerator is None else accelerator.device
     run.to(device)
     precision = fast_precision(device)
-    print(f"{recipe.name}: {pictures.source}, {parameters(run.net) / 1e6:.1f} M parameters, {device}, ", end="")
-    print(f"{precision or 'torch.float32'}".removeprefix("torch."), f"from step {run.step}, {minutes:g} min")
+    if first:
+        print(
+            f"{recipe.name}: {pictures.source}, {parameters(run.net) / 1e6:.1f} M parameters, {device.type}, ", end=""
+        )
+        print("" if accelerator is None else f"{accelerator.num_processes} processes, ", end="")
+        print(f"{precision or 'torch.float32'}".removeprefix("torch."), f"from step {run.step}, ", end="")
+        print(f"{minutes:g} min" if a.steps is None else f"to step {a.steps}")
 
     stopped: list[int] = []  # Ctrl-C is heard between two steps, so that no half step is saved
     before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
     begin = saved = time.monotonic()
-    bar = tqdm(total=round(60 * minutes), unit="s", bar_format="{l_bar}{bar}| {n_fmt} of {total_fmt} s{postfix}")
+    total, unit = (round(60 * minutes), "s") if a.steps is None else (steps, "steps")
+    form = "{l_bar}{bar}| {n_fmt} of {total_fmt} {unit}{postfix}"
+    bar = tqdm(total=total, unit=unit, bar_format=form, disable=not first)
     mean = None
     try:
         batch = batches(pictures, recipe.batch, recipe.size, recipe.flip)
-        for log in train(run, batch, recipe.loss, steps=10**9, precision=precision):
+        for log in train(run, batch, recipe.loss, steps, precision, accelerator):
             mean = log.loss if mean is None else 0.98 * mean + 0.02 * log.loss
             now = time.monotonic()
             bar.set_postfix_str(f"step {log.step}, loss {mean:.4f}", refresh=False)
-            bar.update(min(round(now - begin), bar.total) - bar.n)
-            if stopped or now - begin > 60 * minutes:
+            done = round(now - begin) if a.steps is None else log.step - start
+            bar.update(min(done, total) - bar.n)
+            if together(accelerator, bool(stopped) or now - begin > 60 * minutes):
                 break
-            if now - saved > SAVE_EVERY:
+            if first and now - saved > SAVE_EVERY:
                 keep(out, file, recipe, run)
                 saved = time.monotonic()
     finally:
         bar.close()
         signal.signal(signal.SIGINT, before)
+    if not first:
+        return
     if stopped:
         print("stopped; saving", file=sys.stderr)
     keep(out, file, recipe, run)
@@ -116,6 +141,22 @@ def train_command(a: argparse.Namespace) -> None:
     print("sampling", 4 * n, "pictures")
     grid(recipe, run.ema.module, torch.arange(4 * n) % n, out / f"{recipe.name}.png", n)
     print(f"step {run.step}; look at {out / f'{recipe.name}.png'}")
+
+
+def launched():
+    """accelerate's Accelerator in a process that `accelerate launch` or `notebook_launcher` started; None otherwise."""
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        return None
+    from accelerate import Accelerator
+
+    return Accelerator(cpu=not torch.cuda.is_available())
+
+
+def together(accelerator, stop: bool) -> bool:
+    """Whether any process wants to stop: one that went on alone would wait for the others for ever."""
+    if accelerator is None:
+        return stop
+    return accelerator.reduce(torch.tensor(float(stop), device=accelerator.device)).item() > 0
 
 
 def keep(out: Path, file: Path, recipe: Recipe, run: Run) -> None:

@@ -1,5 +1,6 @@
 """Whole systems, each a function that names its data, network, schedule and training; weights remember their recipe."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ class Recipe:
     """One system, whole.  pictures: folder or None -> Pictures, a little larger than `size` for random crops.
 
     net: the arguments of UNet;  drop: how often the class is hidden while training;  scale: guidance when sampling;
+    weight: of the loss, as a function of the SNR;  fall: the step from which the learning rate falls;
     minutes: of training on two CPU cores before the samples are worth a look.
     """
 
@@ -36,9 +38,11 @@ class Recipe:
     net: dict[str, Any]
     schedule: Schedule = cosine(1000)
     predict: Predict = V
+    weight: Callable[[Tensor], Tensor] | None = None
     flip: bool = True
     batch: int = 64
     lr: float = 5e-4
+    fall: float = math.inf
     decay: float = 0.9995
     drop: float = 0.1
     scale: float = 2.0
@@ -57,11 +61,11 @@ class Recipe:
         """A new training run; the seed fixes the network's first weights as well."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return Run(self.build(), self.lr, self.decay, seed)
+            return Run(self.build(), self.lr, self.decay, seed, self.fall)
 
     def loss(self, net: nn.Module, x0: Tensor, cond: Cond, rng: torch.Generator) -> Tensor:
         """The simple loss with the condition hidden now and then, as `train` calls it.  x0: (B, C, H, W) -> ()"""
-        return diffusion_loss(net, self.schedule, self.predict, x0, cond.drop(self.drop, rng), rng=rng)
+        return diffusion_loss(net, self.schedule, self.predict, x0, cond.drop(self.drop, rng), self.weight, rng=rng)
 
     def sample(
         self, net: nn.Module, labels: Tensor, steps: int = 50, scale: float | None = None, seed: int = 0
@@ -89,7 +93,9 @@ def flowers() -> Recipe:
         data.FLOWERS,
         32,
         net,
-        scale=3.0,
+        batch=32,
+        lr=1e-3,
+        fall=500,
         minutes=90,
     )
 

@@ -1,30 +1,20 @@
 """Recipes and the command line: train, go on, sample; and one clear line for what went wrong."""
 
 import dataclasses
+import shutil
 import signal
 
 import pytest
 import torch
 from PIL import Image
+from processes import TINY, squares
 
 from ddpm_lessons import __main__ as command
 from ddpm_lessons import data, recipes
 from ddpm_lessons.recipes import RECIPES, Recipe, open_weights, save_weights
-from ddpm_lessons.schedules import cosine
 from ddpm_lessons.train import load, save, train
 
 SECOND = str(1 / 60)
-
-
-def squares(folder=None):
-    """Grey squares, a little larger than the net's."""
-    y = torch.arange(8) % 2
-    x = (2.0 * y - 1).view(-1, 1, 1, 1).expand(-1, 1, 10, 10) * torch.linspace(0.9, 1, 10)
-    return data.Pictures(x, y, ("black", "white"), "squares")
-
-
-NET = dict(channels=1, widths=(8,))
-TINY = Recipe("tiny", "squares", squares, ("black", "white"), 8, NET, cosine(20), batch=4, minutes=1)
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +41,10 @@ def weights(tmp_path):
     file = tmp_path / "w.safetensors"
     save_weights(file, TINY, TINY.run().net, 7)
     return file
+
+
+def disk_full(*args, **kw):
+    raise OSError(28, "No space left on device")
 
 
 def fails(capsys, *argv):
@@ -188,6 +182,46 @@ def test_resume_goes_on_where_the_run_stopped(tmp_path, capsys):
     assert load(tmp_path / "tiny.safetensors")[1]["step"] > step
 
 
+def test_steps_end_a_training_exactly(tmp_path, capsys):
+    argv = ["train", "tiny", "--out", str(tmp_path), "--steps"]
+    assert command.main([*argv, "2"]) == 0
+    assert "from step 0, to step 2" in capsys.readouterr().out
+    assert command.main([*argv, "5", "--resume"]) == 0
+    assert load(tmp_path / "tiny.run.safetensors")[1]["step"] == 5
+    said = fails(capsys, *argv, "5", "--resume")
+    assert said == "error: --steps should be above the 5 steps that the run has taken, got 5"
+
+
+def test_a_folder_that_is_lost_on_the_way_is_made_again(tmp_path, monkeypatch):
+    """Somebody cleans up: the next save has all of the run."""
+    out, keep = tmp_path / "runs", command.keep
+
+    def keep_and_lose(*a):
+        keep(*a)
+        if a[-1].step == 1:
+            shutil.rmtree(out)
+
+    monkeypatch.setattr(command, "SAVE_EVERY", 0)
+    monkeypatch.setattr(command, "keep", keep_and_lose)
+    assert command.main(["train", "tiny", "--steps", "3", "--out", str(out)]) == 0
+    assert len(load(out / "tiny.run.safetensors")[0]["losses"]) == 3
+
+
+def test_a_disk_that_fills_on_the_way_leaves_the_last_save(tmp_path, capsys, monkeypatch):
+    def full(run, *a, **kw):
+        for log in train(run, *a, **kw):
+            if log.step == 3:
+                monkeypatch.setattr("ddpm_lessons.train.save_file", disk_full)
+            yield log
+
+    monkeypatch.setattr(command, "SAVE_EVERY", 0)
+    monkeypatch.setattr(command, "train", full)
+    said = fails(capsys, "train", "tiny", "--steps", "9", "--out", tmp_path)
+    assert "No space left on device" in said and "What was there is unharmed; is the disk full?" in said
+    assert load(tmp_path / "tiny.run.safetensors")[1]["step"] == 2
+    assert load(tmp_path / "tiny.safetensors")[1]["step"] == 2
+
+
 def test_ctrl_c_saves_and_stops(tmp_path, capsys, monkeypatch):
     def interrupted(run, *args, **kw):
         for log in train(run, *args, **kw):
@@ -287,8 +321,8 @@ def test_an_unstable_loss_is_one_line(tmp_path, capsys, monkeypatch):
     "argv, line",
     [
         (["-n", "0"], "error: -n should be at least 1, got 0"),
-        (["--steps", "0"], "error: the number of sampling steps should lie in 1..20 (T), got 0"),
-        (["--steps", "21"], "error: the number of sampling steps should lie in 1..20 (T), got 21"),
+        (["--steps", "0"], "error: the number of sampling steps should lie in 1..50 (T), got 0"),
+        (["--steps", "51"], "error: the number of sampling steps should lie in 1..50 (T), got 51"),
         (["--class", "green"], "error: there is no class 'green' in tiny; there are black, white"),
         (["--out", "{dir}/grid.xyz"], "error: {dir}/grid.xyz should be a picture file, such as grid.png"),
     ],

@@ -96,7 +96,7 @@ def test_a_resumed_run_is_bit_equal_to_an_uninterrupted_one(tmp_path):
     info = load_run(tmp_path / "a.run.safetensors", second)
     assert info["run_of"] == "squares" and info["step"] == second.step == 3
     assert same(first, second)
-    assert broken + take(3, second) == straight
+    assert broken + take(3, second) == straight == whole.losses == second.losses
     assert same(whole, second) and second.step == 6
 
 
@@ -154,6 +154,16 @@ def test_the_learning_rate_rises_over_200_steps():
         assert run.opt.param_groups[0]["lr"] == pytest.approx(1e-3 * min(1, (step + 1) / 200))
 
 
+def test_the_learning_rate_falls_with_the_root_of_the_step():
+    torch.manual_seed(0)
+    run = Run(UNet(channels=1, widths=(8,), cond=2), lr=1e-3, fall=400)
+    for step, lr in ((99, 5e-4), (399, 1e-3), (1599, 5e-4), (39_999, 1e-4)):
+        run.step = step
+        assert run.lr_now() == pytest.approx(lr)
+        take(1, run)
+        assert run.opt.param_groups[0]["lr"] == pytest.approx(lr)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_stops_training_before_it_does_harm(value):
     run, before = fresh(), fresh()
@@ -173,11 +183,39 @@ def test_points_are_no_pictures_and_train_too():
     assert len(list(train(Run(nn.Linear(2, 2)), points, lambda net, x, c, rng: net(x).square().mean(), 2))) == 2
 
 
-def test_half_the_bits_train_too():
-    assert take(2, fresh(), precision=torch.bfloat16)[0] == pytest.approx(take(1, fresh())[0], rel=0.02)
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_half_the_bits_train_too(precision):
+    assert take(2, fresh(), precision=precision)[0] == pytest.approx(take(1, fresh())[0], rel=0.02)
+    losses = take(100, fresh(), precision=precision)
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
 
 
-def test_fast_precision_is_bfloat16_or_none():
+def test_float16_skips_a_step_that_overflows_and_lowers_its_scale():
+    """The scale begins at 2^16 and float16 ends at 65,504: a loss above 1 overflows, and no weight is spoilt."""
+    run, before = fresh(), fresh()
+    large = lambda *a: 1000 * loss(*a)  # noqa: E731
+    steps = train(run, squares, large, 40, torch.float16)
+    next(steps)
+    assert all(torch.equal(a, b) for a, b in zip(run.net.parameters(), before.net.parameters()))
+    losses = [log.loss for log in steps]
+    assert sum(losses[-5:]) < sum(losses[:5])  # the scale has come down, and it learns
+
+
+@pytest.mark.parametrize(
+    "capability, precision",
+    [
+        ((6, 1), None),
+        ((7, 0), torch.float16),
+        ((7, 5), torch.float16),
+        ((8, 0), torch.bfloat16),
+        ((9, 0), torch.bfloat16),
+    ],
+)
+def test_the_precision_follows_the_cards_capability(capability, precision, monkeypatch):
+    """A T4 (7.5) says that it supports bfloat16, but emulates it; a P100 (6.x) has no tensor cores."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *a: True)
+    assert fast_precision("cuda") is precision
     assert fast_precision("cpu") in (None, torch.bfloat16)
 
 

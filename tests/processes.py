@@ -1,0 +1,39 @@
+"""What the tests and benchmarks run in processes of their own: a tiny recipe, trained by the command line.
+
+python tests/processes.py train tiny --steps 5 --out runs       (accelerate launch puts several to work)
+"""
+
+import sys
+
+import torch
+
+from ddpm_lessons import __main__ as command
+from ddpm_lessons import data
+from ddpm_lessons.recipes import RECIPES, Recipe
+from ddpm_lessons.schedules import cosine
+
+CLASSES = ("black", "white")
+
+
+def squares(folder=None) -> data.Pictures:
+    """Grey squares, a little larger than the net's."""
+    y = torch.arange(8) % 2
+    x = (2.0 * y - 1).view(-1, 1, 1, 1).expand(-1, 1, 10, 10) * torch.linspace(0.9, 1, 10)
+    return data.Pictures(x, y, CLASSES, "squares")
+
+
+NET = dict(channels=1, widths=(8,))
+TINY = Recipe("tiny", "squares", squares, CLASSES, 8, NET, cosine(50), batch=4, fall=3, minutes=1)
+
+
+def main(argv: list[str]) -> int:
+    """The command line, with the tiny recipe in float32 and a save after every step."""
+    RECIPES["tiny"] = lambda: TINY
+    command.SAVE_EVERY = 0
+    command.fast_precision = lambda device: None
+    return command.main(argv)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    sys.exit(main(sys.argv[1:]))
