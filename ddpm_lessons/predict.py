@@ -12,7 +12,7 @@ Denoise = Callable[..., Tensor]  # (x_t, t, cond) -> x0_hat, all that a sampler 
 
 @dataclass(frozen=True)
 class Predict:
-    """A parameterisation: what the network should answer, and the picture that an answer means.
+    """A parameterisation: what the network should answer, and the picture that an answer means.  (7.5) (7.6)
 
     target: (x0, eps, signal, noise) -> (B, ...);   x0: (out, x_t, signal, noise) -> (B, ...)
     """
@@ -32,7 +32,7 @@ X0 = Predict(
     target=lambda x0, eps, signal, noise: x0,
     x0=lambda out, x_t, signal, noise: out,
 )
-V = Predict(  # arXiv 2202.00512, appendix D
+V = Predict(  # (7.5) and (7.6); arXiv 2202.00512, appendix D
     "v",
     target=lambda x0, eps, signal, noise: signal * eps - noise * x0,
     x0=lambda out, x_t, signal, noise: signal * x_t - noise * out,

@@ -70,7 +70,7 @@ def ddim(
     rng: torch.Generator | None = None,
     eta: float = 0.0,
 ) -> Iterator[Step]:
-    """DDIM (arXiv 2010.02502, eq. 12): eta = 0 adds no noise, eta = 1 is `ddpm`.  x: (B, ...) is x_T; ts falls to 0"""
+    """DDIM (arXiv 2010.02502, eq. 12): eta = 0 adds no noise, 1 is `ddpm`.  x: (B, ...) is x_T; ts falls to 0  (8.6)"""
     for t, s in pairwise(_falling(ts, schedule)):
         x0 = denoise(x, torch.full((len(x),), t), cond)
         signal, noise = schedule.scales(t, like=x)
@@ -81,6 +81,48 @@ def ddim(
         if var > 0:
             x = x + var**0.5 * gauss(x, rng)
         yield Step(s, x, x0)
+
+
+@torch.no_grad()
+def dpmpp_2m(
+    denoise: Denoise,
+    schedule: Schedule,
+    x: Tensor,
+    ts: list[int],
+    cond: Cond | None = None,
+    rng: torch.Generator | None = None,
+) -> Iterator[Step]:
+    """DPM-Solver++(2M) (arXiv 2211.01095, algorithm 2): DDIM with a guess that runs ahead.  x: (B, ...) is x_T  (8.12)
+
+    The last two guesses, a line through them in lambda = log(signal / noise), taken half-way along the coming step.
+    rng is not used: nothing is drawn. Raises ValueError when ts does not fall.
+    """
+    log_snr = schedule.alpha_bar.logit()  # 2 lambda; infinite at t = 0
+    x0_before, h_before = None, None
+    for t, s in pairwise(_falling(ts, schedule)):
+        x0 = denoise(x, torch.full((len(x),), t), cond)
+        h = float(log_snr[s] - log_snr[t])
+        ahead = x0
+        if x0_before is not None and s > 0:  # the last step is infinitely long in lambda: no line reaches so far
+            ahead = x0 + h / h_before / 2 * (x0 - x0_before)
+        signal, noise = schedule.scales(t, like=x)
+        eps = (x - signal * ahead) / noise
+        signal, noise = schedule.scales(s, like=x)
+        x = signal * ahead + noise * eps
+        x0_before, h_before = x0, h
+        yield Step(s, x, x0)
+
+
+def slerp(a: Tensor, b: Tensor, w: float) -> Tensor:
+    """From a (w = 0) to b (w = 1) along their arc, picture by picture (DDIM, eq. 67).  a, b: (B, ...)  (8.16)
+
+    The straight line from one Gaussian noise to another has too small a norm half-way: no noise the net has seen.
+    """
+    flat_a, flat_b = a.flatten(1), b.flatten(1)
+    angle = torch.cosine_similarity(flat_a, flat_b).clamp(-1, 1).acos().view(-1, *[1] * (a.ndim - 1))
+    straight = angle.sin() < 1e-3  # a and b point the same way, or opposite ways: there is no one arc
+    along = (((1 - w) * angle).sin() * a + (w * angle).sin() * b) / angle.sin()
+    return torch.where(straight, (1 - w) * a + w * b, along)
 
 
 def _falling(ts: list[int], schedule: Schedule) -> list[int]:

@@ -94,7 +94,10 @@ def sigmoid(T: int = 1000, start: float = 1e-4, end: float = 0.02) -> Schedule:
 
 
 def cosine(T: int = 1000, s: float = 0.008, max_beta: float = 0.999) -> Schedule:
-    """alpha_bar_t = f(t) / f(0), f(t) = cos^2((t/T + s) / (1 + s) * pi/2), beta clipped (arXiv 2102.09672, eq. 17)."""
+    """alpha_bar_t = f(t) / f(0), f(t) = cos^2((t/T + s) / (1 + s) * pi/2), beta clipped.  (7.3)
+
+    arXiv 2102.09672, eq. 17; beta in closed form, and why the clip: (7.4).
+    """
     f = torch.cos((torch.arange(_steps(T) + 1, dtype=torch.float64) / T + s) / (1 + s) * math.pi / 2) ** 2
     return Schedule.from_betas((1 - f[1:] / f[:-1]).clamp(max=max_beta))
 

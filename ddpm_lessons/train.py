@@ -167,6 +167,7 @@ def save(path: str | Path, tensors: dict[str, Tensor], info: dict) -> None:
         save_file(tensors, new, metadata={"ddpm_lessons": json.dumps(info)})
         with open(new, "rb+") as f:
             os.fsync(f.fileno())
+        os.chmod(new, 0o644)  # safetensors writes for the owner alone
         os.replace(new, path)
     except (OSError, SafetensorError) as e:
         raise OSError(f"could not write {path}: {e}. What was there is unharmed; is the disk full?") from e

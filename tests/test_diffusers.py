@@ -1,5 +1,6 @@
 """Conformance: diffusers' numbers, for every schedule, sampler and parameterisation, to 1e-6 in float64."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,11 +8,11 @@ from ddpm_lessons import schedules
 from ddpm_lessons.forward import noisy
 from ddpm_lessons.guidance import clipped
 from ddpm_lessons.predict import EPS, X0, V, denoiser
-from ddpm_lessons.samplers import beta, beta_tilde, ddim, ddpm, times
+from ddpm_lessons.samplers import beta, beta_tilde, ddim, ddpm, dpmpp_2m, times
 
 pytest.importorskip("diffusers", reason="the reference is diffusers: pip install diffusers")
-from diffusers import DDIMScheduler, DDPMScheduler  # noqa: E402
-from diffusers.schedulers import scheduling_ddim, scheduling_ddpm  # noqa: E402
+from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler  # noqa: E402
+from diffusers.schedulers import scheduling_ddim, scheduling_ddpm, scheduling_dpmsolver_multistep  # noqa: E402
 
 F64 = torch.float64
 THEIR_NAMES = {
@@ -29,19 +30,21 @@ clip_or_not = pytest.mark.parametrize("clip", [False, True], ids=["raw", "clippe
 
 
 class Double:
-    """torch, but where its float32 is float64: their code asks for float32 by name."""
+    """torch or numpy, but where its float32 is float64: their code asks for float32 by name."""
 
-    float32 = torch.float64
+    def __init__(self, module):
+        self.module, self.float32 = module, module.float64
 
     def __getattr__(self, name):
-        return getattr(torch, name)
+        return getattr(self.module, name)
 
 
 @pytest.fixture(autouse=True)
 def in_float64(monkeypatch):
     """Let their schedulers compute their own formulas in float64."""
-    for module in (scheduling_ddpm, scheduling_ddim):
-        monkeypatch.setattr(module, "torch", Double())
+    for module in (scheduling_ddpm, scheduling_ddim, scheduling_dpmsolver_multistep):
+        monkeypatch.setattr(module, "torch", Double(torch))
+    monkeypatch.setattr(scheduling_dpmsolver_multistep, "np", Double(np))
     before = torch.get_default_dtype()
     torch.set_default_dtype(F64)
     yield
@@ -51,7 +54,7 @@ def in_float64(monkeypatch):
 def scheduler(kind, name, T=100, **kw):
     """Their scheduler of our schedule's name."""
     betas = dict(beta_schedule=THEIR_NAMES[name])
-    if name == "constant" or (kind is DDIMScheduler and name == "sigmoid"):  # DDIMScheduler knows no sigmoid
+    if name == "constant" or (kind is not DDPMScheduler and name == "sigmoid"):  # only DDPMScheduler knows sigmoid
         betas = dict(trained_betas=schedules.ALL[name](T).betas.tolist())
     return kind(T, **betas, **kw)
 
@@ -145,6 +148,31 @@ def test_ddim_at_every_step(name, predict, clip, eta, n):
     for step, (x, x0) in zip(ours, their_steps(theirs, ts, eta=eta, use_clipped_model_output=True), strict=True):
         close(step.x0, x0)
         close(step.x, x)
+
+
+@every_schedule
+@every_target
+@clip_or_not
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # theirs
+@pytest.mark.parametrize("ts", [times(100, 100), times(100, 20), times(100, 7), [100, 93, 40, 38, 5, 1, 0]], ids=len)
+def test_dpmpp_2m_at_every_step(name, predict, clip, ts):
+    """Theirs clips only as a special case of its dynamic threshold; it takes any list of times."""
+    theirs = scheduler(
+        DPMSolverMultistepScheduler,
+        name,
+        thresholding=clip,
+        sample_max_value=1.0,  # a threshold of at least 1 and at most 1
+        prediction_type=THEIR_TARGETS[predict.name],
+        final_sigmas_type="zero",  # to the clean picture, as ours
+    )
+    theirs.set_timesteps(timesteps=[t - 1 for t in ts[:-1]])
+    assert theirs.sigmas.dtype == F64 and theirs.config.solver_order == 2
+    ours = our_steps(dpmpp_2m, name, 100, ts, predict, clip)
+    x = start()
+    for step, t in zip(ours, ts[:-1], strict=True):
+        x = theirs.step(net(x, torch.full((2,), t)), t - 1, x).prev_sample
+        close(step.x, x)
+    close(ours[-1].x, ours[-1].x0)
 
 
 @every_schedule

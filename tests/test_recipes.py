@@ -1,6 +1,7 @@
 """Recipes and the command line: train, go on, sample; and one clear line for what went wrong."""
 
 import dataclasses
+import re
 import shutil
 import signal
 
@@ -135,8 +136,8 @@ def test_what_cannot_be_sampled_is_said():
     net = TINY.run().net
     with pytest.raises(ValueError, match=r"labels should lie in 0\.\.1"):
         TINY.sample(net, torch.tensor([2]))
-    with pytest.raises(ValueError, match=r"sampling steps should lie in 1\.\.20 \(T\), got 21"):
-        TINY.sample(net, torch.tensor([0]), 21)
+    with pytest.raises(ValueError, match=r"sampling steps should lie in 1\.\.50 \(T\), got 51"):
+        TINY.sample(net, torch.tensor([0]), 51)
 
 
 def test_the_loss_hides_the_condition_now_and_then():
@@ -168,7 +169,7 @@ def test_train_writes_weights_a_run_and_a_picture_and_sample_reads_them(tmp_path
     argv = ["sample", str(tmp_path / "tiny.safetensors"), "-n", "6", "--steps", "2", "--out", str(file)]
     assert command.main(argv) == 0
     assert Image.open(file).size == (2 * 10 + 2, 3 * 10 + 2)  # a column for each class; a border of 2 px
-    assert f"6 pictures in {file}" in capsys.readouterr().out
+    assert re.search(rf"6 pictures in {file}: \d+\.\d s to load, \d+\.\d s for 2 steps", capsys.readouterr().out)
 
 
 def test_resume_goes_on_where_the_run_stopped(tmp_path, capsys):
@@ -190,6 +191,13 @@ def test_steps_end_a_training_exactly(tmp_path, capsys):
     assert load(tmp_path / "tiny.run.safetensors")[1]["step"] == 5
     said = fails(capsys, *argv, "5", "--resume")
     assert said == "error: --steps should be above the 5 steps that the run has taken, got 5"
+
+
+def test_batch_changes_the_pictures_a_step(tmp_path, monkeypatch):
+    drawn, batches = [], command.batches
+    monkeypatch.setattr(command, "batches", lambda pictures, n, *a: drawn.append(n) or batches(pictures, n, *a))
+    assert command.main(["train", "tiny", "--steps", "1", "--batch", "3", "--out", str(tmp_path)]) == 0
+    assert drawn == [3]
 
 
 def test_a_folder_that_is_lost_on_the_way_is_made_again(tmp_path, monkeypatch):
@@ -276,6 +284,7 @@ def test_seed_and_scale_change_the_pictures(tmp_path):
         (["train", "tiny", "--minutes", "-5"], "error: --minutes should be above 0 and finite, got -5"),
         (["train", "tiny", "--minutes", "nan"], "error: --minutes should be above 0 and finite, got nan"),
         (["train", "tiny", "--minutes", "inf"], "error: --minutes should be above 0 and finite, got inf"),
+        (["train", "tiny", "--batch", "0"], "error: --batch should be at least 1, got 0"),
         (["train", "tiny", "--resume"], "error: no weights at {dir}/out/tiny.run.safetensors; "),
         (["train", "digits"], "error: DDPM_LESSONS_DATA=none forbids downloads; let it name a folder"),
         (

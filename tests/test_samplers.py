@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ddpm_lessons import schedules
 from ddpm_lessons.forward import noisy, posterior
-from ddpm_lessons.samplers import beta, beta_tilde, ddim, ddpm, times
+from ddpm_lessons.samplers import beta, beta_tilde, ddim, ddpm, dpmpp_2m, slerp, times
 from ddpm_lessons.toys import ideal_denoiser
 
 F64 = torch.float64
@@ -19,7 +19,9 @@ SAMPLERS = {
     "ddim": ddim,
     "ddim, eta 0.5": lambda *a, **k: ddim(*a, **k, eta=0.5),
     "ddim, eta 1": lambda *a, **k: ddim(*a, **k, eta=1.0),
+    "dpmpp_2m": dpmpp_2m,
 }
+no_chance = pytest.mark.parametrize("sampler", [ddim, dpmpp_2m])
 every_sampler = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS.keys())
 
 
@@ -44,7 +46,7 @@ def test_the_number_of_steps_lies_in_1_to_T(n):
 
 @pytest.mark.parametrize("ts", [[], [5], [0, 5], [5, 5, 0], [11, 0], [5, -1]])
 def test_times_that_do_not_fall_are_refused(ts):
-    for sampler in (ddpm, ddim):
+    for sampler in (ddpm, ddim, dpmpp_2m):
         with pytest.raises(ValueError, match=r"ts should fall from 10 \(T\) to 0, as times\(T, n\) makes it"):
             list(sampler(lambda x, t, cond: x, schedules.linear(10), torch.zeros(1, 1), ts))
 
@@ -86,18 +88,20 @@ def test_ddim_with_eta_1_is_ddpm(n, schedule, rng):
         torch.testing.assert_close(step_a.x, step_b.x)
 
 
-def test_ddim_needs_no_chance(schedule):
+@no_chance
+def test_some_samplers_need_no_chance(sampler, schedule):
     denoise = lambda x, t, cond: torch.tanh(x)  # noqa: E731
     x_T = torch.ones(2, 3)
-    *_, a = ddim(denoise, schedule, x_T, times(100, 10), rng=torch.Generator().manual_seed(1))
-    *_, b = ddim(denoise, schedule, x_T, times(100, 10), rng=torch.Generator().manual_seed(2))
+    *_, a = sampler(denoise, schedule, x_T, times(100, 10), rng=torch.Generator().manual_seed(1))
+    *_, b = sampler(denoise, schedule, x_T, times(100, 10), rng=torch.Generator().manual_seed(2))
     assert torch.equal(a.x, b.x)
 
 
-def test_ddim_that_knows_the_picture_walks_along_one_noise(schedule, rng):
+@no_chance
+def test_who_knows_the_picture_walks_along_one_noise(sampler, schedule, rng):
     """With the true x0, each x is the jump from x0 with the very eps of x_T."""
     x0, eps = torch.randn(2, 2, 3, dtype=F64, generator=rng)
-    for s in ddim(lambda x, t, cond: x0, schedule, noisy(schedule, x0, 100, eps), times(100, 13)):
+    for s in sampler(lambda x, t, cond: x0, schedule, noisy(schedule, x0, 100, eps), times(100, 13)):
         torch.testing.assert_close(s.x, noisy(schedule, x0, s.t, eps))
 
 
@@ -145,7 +149,86 @@ def test_more_ddim_steps_come_closer_to_the_exact_path():
     assert errors[0] > 2 * errors[1] > 4 * errors[2] and errors[2] < 0.01
 
 
+@pytest.mark.parametrize("name", [name for name in schedules.ALL if name != "constant"])
+def test_dpmpp_2m_beats_ddim_at_20_steps(name):
+    """Gaussian data again, the same exact path. (Of a constant beta's 20 steps the last is so long that it decides.)"""
+    schedule = schedules.ALL[name](1000)
+    denoise = ideal_denoiser(schedule, torch.zeros(1, 1, dtype=F64), std=0.5)
+    one = torch.ones(1, 1, dtype=F64)
+    signal, noise = schedule.scales(1000, one)
+    exact = 0.5 / (signal**2 * 0.25 + noise**2).sqrt()
+    *_, first_order = ddim(denoise, schedule, one, times(1000, 20))
+    *_, second_order = dpmpp_2m(denoise, schedule, one, times(1000, 20))
+    assert (second_order.x - exact).abs().item() < 0.7 * (first_order.x - exact).abs().item()
+
+
+def test_dpmpp_2m_is_of_second_order_and_ddim_of_first():
+    """Twice the steps, a quarter of the error, or half; up to a t above 0, for the last step is of first order."""
+    schedule = schedules.cosine(2**14)
+    denoise = ideal_denoiser(schedule, torch.zeros(1, 1, dtype=F64), std=0.5)
+    one = torch.ones(1, 1, dtype=F64)
+    start, end = 15 * 2**10, 2**10
+    width = lambda t: (schedule.alpha_bar[t] * 0.25 + 1 - schedule.alpha_bar[t]).sqrt()  # noqa: E731
+    for sampler, order in ((ddim, 1), (dpmpp_2m, 2)):
+        errors = []
+        for n in (64, 128):
+            *_, last = sampler(denoise, schedule, one, [end + t for t in times(start - end, n)])
+            errors.append((last.x - width(end) / width(start)).abs().item())
+        assert errors[0] / errors[1] == pytest.approx(2**order, rel=0.05)
+
+
+def test_dpmpp_2m_starts_and_ends_as_ddim_and_then_differs(schedule):
+    """No two guesses are there at first, and no line reaches t = 0; in between the guess runs ahead."""
+    denoise = lambda x, t, cond: torch.tanh(x + t[:, None] / 100)  # noqa: E731
+    x_T = torch.linspace(-2, 2, 6, dtype=F64).view(2, 3)
+    for n in (1, 2):
+        *_, a = ddim(denoise, schedule, x_T, times(100, n))
+        *_, b = dpmpp_2m(denoise, schedule, x_T, times(100, n))
+        torch.testing.assert_close(a.x, b.x)
+    *_, a = ddim(denoise, schedule, x_T, times(100, 3))
+    *_, b = dpmpp_2m(denoise, schedule, x_T, times(100, 3))
+    assert (a.x - b.x).abs().max() > 1e-4
+    assert torch.equal(b.x, b.x0)  # the last step lands on the guess itself
+
+
+def test_slerp_starts_and_ends_where_it_should_and_keeps_the_norm(rng):
+    a, b = torch.randn(2, 5, 3, 8, 8, dtype=F64, generator=rng)
+    torch.testing.assert_close(slerp(a, b, 0.0), a)
+    torch.testing.assert_close(slerp(a, b, 1.0), b)
+    torch.testing.assert_close(slerp(a, b, 0.3), slerp(b, a, 0.7))
+    b = b * (a.flatten(1).norm(dim=1) / b.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)  # equally long, picture by picture
+    norms = lambda x: x.flatten(1).norm(dim=1)  # noqa: E731
+    for w in (0.1, 0.5, 0.9):
+        torch.testing.assert_close(norms(slerp(a, b, w)), norms(a))
+        assert (norms((1 - w) * a + w * b) < norms(a)).all()
+
+
+def test_slerp_moves_at_an_even_pace():
+    a, b = torch.tensor([[1.0, 0.0]], dtype=F64), torch.tensor([[0.0, 1.0]], dtype=F64)
+    for w in (0.25, 0.5, 0.8):
+        angle = torch.tensor(w * torch.pi / 2, dtype=F64)
+        torch.testing.assert_close(slerp(a, b, w), torch.stack([angle.cos(), angle.sin()])[None])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+@pytest.mark.parametrize("k", [1.0, 2.0, -1.0])
+def test_slerp_of_parallel_vectors_is_the_straight_line(dtype, k, rng):
+    """There is no arc, or no one arc, between them; in float32 their angle is not quite 0 or pi."""
+    a = torch.randn(20, 3, 8, 8, dtype=dtype, generator=rng)
+    for w in (0.0, 0.25, 0.5, 1.0):
+        torch.testing.assert_close(slerp(a, k * a, w), (1 - w) * a + w * k * a, rtol=1e-4, atol=1e-5)
+
+
+def test_slerp_treats_each_picture_of_a_batch_alone(rng):
+    a, b = torch.randn(2, 4, 3, 8, 8, dtype=F64, generator=rng)
+    b[2] = a[2]  # one pair without an arc spoils no other
+    together = slerp(a, b, 0.3)
+    for i in range(4):
+        torch.testing.assert_close(together[i : i + 1], slerp(a[i : i + 1], b[i : i + 1], 0.3))
+    assert together.isfinite().all()
+
+
 def test_no_gradients_are_kept(schedule):
     x_T = torch.ones(1, 1, requires_grad=True)
-    for sampler in (ddpm, ddim):
+    for sampler in (ddpm, ddim, dpmpp_2m):
         assert not next(sampler(lambda x, t, cond: 2 * x, schedule, x_T, [100, 0])).x.requires_grad

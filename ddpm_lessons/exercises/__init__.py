@@ -6,5 +6,7 @@ from .lesson_03 import LESSON_03
 from .lesson_04 import LESSON_04
 from .lesson_05 import LESSON_05
 from .lesson_06 import LESSON_06
+from .lesson_07 import LESSON_07
+from .lesson_08 import LESSON_08
 
-EXERCISES = LESSON_01 | LESSON_02 | LESSON_03 | LESSON_04 | LESSON_05 | LESSON_06
+EXERCISES = LESSON_01 | LESSON_02 | LESSON_03 | LESSON_04 | LESSON_05 | LESSON_06 | LESSON_07 | LESSON_08

@@ -1,0 +1,235 @@
+"""Which network and recipe learn real flowers fastest?  One trial a call, one line of JSON each; no name: the table.
+
+    python tests/benchmarks/trials.py NAME [--minutes 5]     train NAME for so many minutes of processor time, measure
+    python tests/benchmarks/trials.py                        print the results as the table of README.md
+
+A minute is one of processor time (one thread on one core). Samples: n = 500, 25 DDIM steps, guidance 2 where the net
+knows classes; Frechet distance on EfficientNet-Lite0 features with its floor. Needs the photographs.
+"""
+
+import argparse
+import json
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from ddpm_lessons.data import batches, flowers
+from ddpm_lessons.losses import diffusion_loss
+from ddpm_lessons.metrics import Yardstick, efficientnet
+from ddpm_lessons.predict import EPS, X0
+from ddpm_lessons.recipes import Recipe
+from ddpm_lessons.recipes import flowers as flowers_recipe
+from ddpm_lessons.schedules import linear
+from ddpm_lessons.train import Run, fast_precision, train
+from ddpm_lessons.unet import parameters
+
+RESULTS = Path(__file__).parents[2] / "data" / "trials.jsonl"
+N, STEPS, SCALE = 500, 25, 2.0
+BASE = replace(flowers_recipe(), batch=64, lr=5e-4, fall=math.inf)  # the first version of the recipe
+
+
+def net(**changes) -> dict:
+    return BASE.net | changes
+
+
+def min_snr_v(snr: Tensor) -> Tensor:
+    """Min-SNR-5 on v: the squared error of v is (SNR + 1) times that of x0."""
+    return snr.clamp(max=5) / (snr + 1)
+
+
+def up_to_5(snr: Tensor) -> Tensor:
+    """The weight of the squared error of x0 in that of v, but no more than 5."""
+    return (1 + snr).clamp(max=5)
+
+
+NARROW = replace(BASE, net=net(widths=(64, 96, 128)), batch=32, lr=1e-3)  # what lesson 07 compares the choices with
+TRIALS: dict[str, tuple[Recipe, str]] = {  # name -> (recipe, what was expected)
+    "base": (BASE, "what the others are compared with"),
+    "the recipe": (
+        flowers_recipe(),
+        "batch 32 and 1e-3, falling from step 500: the best of the short runs, for long ones",
+    ),
+    "eps": (replace(BASE, predict=EPS), "worse: near T the guess of x0 divides by almost nothing"),
+    "lr 1e-3": (replace(BASE, lr=1e-3), "better: short runs want large steps"),
+    "batch 32, lr 1e-3": (replace(BASE, batch=32, lr=1e-3), "better: twice the steps"),
+    "batch 16, lr 1e-3": (replace(BASE, batch=16, lr=1e-3), "noisier steps, but four times as many: even"),
+    "cosine v": (NARROW, "narrow, batch 32, lr 1e-3: better again, if the net is large enough"),
+    "cosine eps": (replace(NARROW, predict=EPS), "worse: near T the guess of x0 divides by almost nothing"),
+    "cosine x0": (replace(NARROW, predict=X0), "a little worse: little weight on nearly clean pictures"),
+    "x0, 1 + SNR": (
+        replace(NARROW, predict=X0, weight=up_to_5),
+        "v's weights up to 5, the answer x0: better, the fine parts count again",
+    ),
+    "x0 recipe": (replace(flowers_recipe(), predict=X0), "as cosine x0, for longer"),
+    "linear v": (replace(NARROW, schedule=linear(1000)), "worse: a quarter of the steps is spent on noise"),
+    "linear eps": (replace(NARROW, schedule=linear(1000), predict=EPS), "DDPM's own choice, worse than cosine v"),
+    "linear x0": (replace(NARROW, schedule=linear(1000), predict=X0), "like linear v"),
+    "batch 32, lr 1e-3, min-SNR 5": (
+        replace(BASE, batch=32, lr=1e-3, weight=min_snr_v),
+        "better: less weight on steps that are almost clean",
+    ),
+    "deep, batch 32, lr 1e-3": (
+        replace(BASE, net=net(widths=(64, 128, 160), blocks=2), batch=32, lr=1e-3),
+        "even: depth for width",
+    ),
+    "patch 1, batch 32, lr 1e-3": (
+        replace(BASE, net=net(widths=(48, 96, 128, 160), attend=2, patch=1), batch=32, lr=1e-3),
+        "worse: twice the work a picture",
+    ),
+    "narrow": (replace(BASE, net=net(widths=(64, 96, 128))), "better at first: twice the steps in the time"),
+}
+
+
+def ours(name: str, minutes: float, seed: int) -> tuple[dict, Tensor]:
+    """Train one of TRIALS -> (its record, samples)."""
+    recipe, _ = TRIALS[name]
+    batch = batches(recipe.pictures(None), recipe.batch, recipe.size, recipe.flip)
+    run = recipe.run(seed)
+    losses = timed(train(run, batch, recipe.loss, 10**9, fast_precision("cpu")), minutes)
+    ema, samples = run.ema.module, []
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast_precision("cpu") is not None):
+        for i, labels in enumerate(tqdm((torch.arange(N) % 5).split(50), desc="sampling")):
+            *_, last = recipe.sample(ema, labels, STEPS, SCALE, seed=1000 + i)
+            samples.append(last.x.float())
+    return {"steps": run.step, "millions": parameters(ema) / 1e6, "loss": mean_of_last(losses)}, torch.cat(samples)
+
+
+def timed(steps, minutes: float) -> list[float]:
+    """Walk through a generator of logs until the processor has worked so long -> the losses."""
+    begin, losses = time.process_time(), []
+    with tqdm(total=round(60 * minutes), unit="s") as bar:
+        for log in steps:
+            losses.append(log.loss)
+            spent = time.process_time() - begin
+            bar.update(min(round(spent), bar.total) - bar.n)
+            if spent > 60 * minutes:
+                return losses
+    return losses
+
+
+def mean_of_last(losses: list[float]) -> float:
+    return sum(losses[-100:]) / len(losses[-100:])
+
+
+class Sampled(nn.Module):
+    """A foreign net whose output is wrapped in an object."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x, t, cond=None):
+        return self.net(x, t).sample
+
+
+def diffusers_unet(minutes: float, seed: int) -> tuple[dict, Tensor]:
+    """UNet2DModel as diffusers' own training script has it: linear schedule, eps, AdamW 1e-4, batch 16, no average.
+
+    Its blocks are the class's defaults, its widths are cut from 224, 448, 672, 896 (114 M parameters, hours for the
+    samples alone) to 40, 80, 120, 160: as many parameters as ours.
+    """
+    from diffusers import DDIMScheduler, UNet2DModel
+
+    torch.manual_seed(seed)
+    raw = Sampled(UNet2DModel(block_out_channels=(40, 80, 120, 160), norm_num_groups=20))
+    run = Run(raw, lr=1e-4, decay=0.0, seed=seed)
+
+    def loss(net, x0, cond, rng):
+        return diffusion_loss(net, linear(1000), EPS, x0, rng=rng)
+
+    losses = timed(train(run, batches(flowers(36), 16, 32, True), loss, 10**9, fast_precision("cpu")), minutes)
+    scheduler, samples = DDIMScheduler(1000), []
+    scheduler.set_timesteps(STEPS)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=fast_precision("cpu") is not None):
+        for _ in tqdm(range(N // 50), desc="sampling"):
+            x = torch.randn(50, 3, 32, 32)
+            for t in scheduler.timesteps:
+                x = scheduler.step(raw(x, t).float(), t, x).prev_sample
+            samples.append(x)
+    return {"steps": run.step, "millions": parameters(raw) / 1e6, "loss": mean_of_last(losses)}, torch.cat(samples)
+
+
+def lucidrains_unet(minutes: float, seed: int) -> tuple[dict, Tensor]:
+    """denoising-diffusion-pytorch's Unet(32) with its own GaussianDiffusion and Trainer's settings.
+
+    v, sigmoid schedule, Adam 1e-4, batch 16, EMA 0.995 every 10 steps. Its README has width 64 (35.7 M parameters),
+    which is slower by far: half the width makes it as large as ours.
+    """
+    from denoising_diffusion_pytorch import GaussianDiffusion, Unet
+    from ema_pytorch import EMA
+
+    torch.manual_seed(seed)
+    diffusion = GaussianDiffusion(Unet(32), image_size=32, sampling_timesteps=STEPS)
+    opt = torch.optim.Adam(diffusion.parameters(), lr=1e-4, betas=(0.9, 0.99))
+    ema = EMA(diffusion, beta=0.995, update_every=10)
+    batch, rng = batches(flowers(36), 16, 32, True), torch.Generator().manual_seed(seed)
+
+    class Log:
+        def __init__(self, loss):
+            self.loss = loss
+
+    def steps():
+        while True:
+            with torch.autocast("cpu", torch.bfloat16, enabled=fast_precision("cpu") is not None):
+                loss = diffusion((batch(rng)[0] + 1) / 2)
+            opt.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(diffusion.parameters(), 1.0)
+            opt.step()
+            ema.update()
+            yield Log(loss.item())
+
+    losses = timed(steps(), minutes)
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast_precision("cpu") is not None):
+        samples = [ema.ema_model.sample(batch_size=50).float() for _ in tqdm(range(N // 50), desc="sampling")]
+    record = {"steps": len(losses), "millions": parameters(diffusion) / 1e6, "loss": mean_of_last(losses)}
+    return record, torch.cat(samples) * 2 - 1
+
+
+OTHERS = {"diffusers UNet2DModel": diffusers_unet, "denoising-diffusion-pytorch Unet": lucidrains_unet}
+
+
+def table() -> str:
+    """The results as Markdown."""
+    lines = [
+        "| trial | expected | minutes | steps | M parameters | loss | Fréchet | kernel |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for r in map(json.loads, RESULTS.read_text().splitlines()):
+        expected = TRIALS[r["name"]][1] if r["name"] in TRIALS else "slower, and lr 1e-4 is small for short runs"
+        size = f"{r['minutes']:g} | {r['steps']} | {r['millions']:.1f}"
+        quality = f"{r['loss']:.3f} | {r['frechet']:.0f} | {r['kernel']:.2f}"
+        lines.append(f"| {r['name']} | {expected} | {size} | {quality} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="?", choices=[*TRIALS, *OTHERS])
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", help="where to write the samples as a picture")
+    a = parser.parse_args()
+    if a.name is None:
+        return print(table())
+    torch.set_num_threads(1)
+    train_one = OTHERS.get(a.name) or (lambda minutes, seed: ours(a.name, minutes, seed))
+    record, samples = train_one(a.minutes, a.seed)
+    distance = Yardstick(flowers(32).x, N, efficientnet())(samples)
+    record = {"name": a.name, "minutes": a.minutes, "seed": a.seed} | record | distance._asdict()
+    print(a.name, record["steps"], "steps:", distance)
+    with RESULTS.open("a") as f:
+        f.write(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in record.items()}) + "\n")
+    if a.samples:
+        from torchvision.utils import save_image
+
+        save_image(samples[:50], a.samples, nrow=10, normalize=True, value_range=(-1, 1))
+
+
+if __name__ == "__main__":
+    main()
