@@ -93,6 +93,7 @@ def test_pictures_in_range_pass(rng):
     x0 = torch.rand(2, 3, 4, 4, generator=rng) * 2 - 1
     check_pictures(x0)
     check_pictures(torch.ones(1, 1, 4, 4))  # all white is a picture
+    check_pictures(torch.linspace(0.3, 1, 16).view(1, 1, 4, 4))  # and so is a bright one
 
 
 @pytest.mark.parametrize(
