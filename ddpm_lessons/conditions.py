@@ -12,7 +12,7 @@ class Cond(NamedTuple):
     vec: Tensor
 
     def drop(self, p: float, rng: torch.Generator | None = None) -> "Cond":
-        """Replace each *sample's* condition by zeros with probability p (arXiv 2207.12598, algorithm 1)."""
+        """Replace each *sample's* condition by zeros with probability p (arXiv 2207.12598, algorithm 1).  (9.2)"""
         # one draw a sample: a draw a feature would hardly ever give the all-zero row that guidance needs
         keep = torch.rand(len(self.vec), 1, generator=rng) >= p
         return Cond(self.vec * keep.to(self.vec))

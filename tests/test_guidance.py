@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ddpm_lessons.conditions import classes
-from ddpm_lessons.guidance import clipped, guided
+from ddpm_lessons.guidance import clipped, dynamic_threshold, guided
 from ddpm_lessons.predict import EPS, X0, V, denoiser
 from ddpm_lessons.samplers import ddim, times
 from ddpm_lessons.schedules import linear
@@ -70,3 +70,41 @@ def test_the_order_of_wrappers_matters(x_t):
     x, t, cond = x_t[:1], T[:1], classes(torch.tensor([0]), 3)
     assert clipped(guided(d, 3.0))(x, t, cond).max() == 1
     assert guided(clipped(d), 3.0)(x, t, cond).max() == 3
+
+
+def constant(x0):
+    return lambda x_t, t, cond=None: x0
+
+
+def test_dynamic_thresholding_leaves_pictures_alone_that_stay_in_range(rng):
+    x0 = 2 * torch.rand(3, 3, 8, 8, generator=rng) - 1
+    assert torch.equal(dynamic_threshold(constant(x0))(x0, T), x0)
+
+
+def test_dynamic_thresholding_by_hand_each_picture_for_itself(rng):
+    """100 numbers of 1..100 at p = 0.5: the quantile lies half-way, at 50.5; the other picture is not touched."""
+    wild = torch.arange(1.0, 101.0).view(1, 1, 10, 10) * (-1) ** torch.arange(10)
+    tame = 0.01 * wild
+    out = dynamic_threshold(constant(torch.cat([wild, tame])), p=0.5)(wild, T)
+    torch.testing.assert_close(out[:1], wild.clamp(-50.5, 50.5) / 50.5)
+    assert torch.equal(out[1:], tame)
+
+
+@pytest.mark.parametrize("size", [(4, 2), (4, 3, 8, 8)])
+def test_dynamic_thresholding_ends_in_range_and_keeps_the_order_of_small_numbers(rng, size):
+    x0 = 5 * torch.randn(size, generator=rng)
+    out = dynamic_threshold(constant(x0), p=0.9)(x0, T)
+    assert out.shape == x0.shape and out.abs().max() <= 1
+    ratio = (out / x0).flatten(1)
+    inside = out.flatten(1).abs() < 0.999  # what was not cut off is divided by one number a picture
+    for r, i in zip(ratio, inside):
+        torch.testing.assert_close(r[i], r[i][:1].expand(int(i.sum())))
+
+
+def test_thresholding_belongs_outside_guidance(x_t):
+    """Each guess alone stays in range, so that inside nothing is cut off, and guidance leaves the range afterwards."""
+    d = lambda x, t, cond: 0.5 * (2 * cond.vec[:, :1, None, None].to(x) - 1) + 0 * x  # noqa: E731
+    x, t, cond = x_t[:1], T[:1], classes(torch.tensor([0]), 3)
+    torch.testing.assert_close(guided(dynamic_threshold(d), 4.0)(x, t, cond), guided(d, 4.0)(x, t, cond))
+    assert guided(dynamic_threshold(d), 4.0)(x, t, cond).max() == 3.5
+    assert dynamic_threshold(guided(d, 4.0))(x, t, cond).max() == 1
