@@ -1,4 +1,4 @@
-"""The command line: python -m ddpm_lessons train | sample."""
+"""The command line: python -m ddpm_lessons train | sample | evaluate."""
 
 import argparse
 import os
@@ -9,16 +9,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from torchvision.utils import save_image
 from tqdm import tqdm
 
 from . import recipes
-from .data import batches
+from .data import Pictures, batches
+from .metrics import Yardstick, efficientnet, inception, linear_classifier
 from .recipes import RECIPES, Recipe
+from .samplers import ddim
 from .train import Run, fast_precision, load_run, save_run, train
 from .unet import parameters
 
 SAVE_EVERY = 180  # seconds; what a power cut costs at most
+
+
+def lasts(minutes: float) -> str:
+    """Minutes in words: 90 min, 30 days."""
+    return f"{minutes:.0f} min" if minutes < 60 * 24 else f"{minutes / 60 / 24:.0f} days"
+
 
 TEACH = """\
 A diffusion model learns to take noise off pictures, and then makes pictures from noise alone.
@@ -26,11 +35,12 @@ A diffusion model learns to take noise off pictures, and then makes pictures fro
   python -m ddpm_lessons train digits --minutes 5 --out runs     teach a small network to write
   python -m ddpm_lessons sample runs/digits.safetensors          let it write: grid.png
   python -m ddpm_lessons sample data/flowers.safetensors         the same with the weights that came along
+  python -m ddpm_lessons evaluate data/flowers.safetensors       how far its pictures are from photographs
 """
 TRAIN = f"""\
 Train a network from scratch, or go on with one.  NAME is one of:
 
-{chr(10).join(f"  {name:8} {f().about}; about {f().minutes:.0f} min on two CPU cores" for name, f in RECIPES.items())}
+{chr(10).join(f"  {name:14} {f().about}; about {lasts(f().minutes)} on two CPU cores" for name, f in RECIPES.items())}
 
 In the --out folder you find, at most {SAVE_EVERY // 60} minutes old:
   NAME.safetensors       the averaged weights, for `sample`
@@ -38,10 +48,19 @@ In the --out folder you find, at most {SAVE_EVERY // 60} minutes old:
   NAME.png               samples, one column for each class
 """
 SAMPLE = """\
-Make pictures from noise with trained weights: DDIM steps from x_T, pure noise, to x_0.
+Make pictures from noise with trained weights, step by step from x_T, pure noise, to x_0.
 
   --steps   more steps, finer pictures, proportionally slower; 10 to 50 is usual
   --scale   guidance: 1 = as trained, 2 to 4 = clearer and less varied, 0 = the class is ignored
+"""
+EVALUATE = """\
+Measure samples against real pictures: how far they are, beside how far real pictures are from other real ones, the
+floor. A smaller -n has a higher floor: compare numbers of the same features and the same n only.
+
+  Fréchet, kernel    distances between the features of two sets: small is good, the floor is as good as it gets
+  precision          the share of samples that lie among the real pictures: do they look real?
+  recall             the share of real pictures that lie among the samples: is all of their variety there?
+  agreement          the share of samples that a linear classifier, trained on real pictures, sees the right class in
 """
 
 
@@ -49,7 +68,7 @@ def arguments() -> argparse.ArgumentParser:
     """The options, and what --help says of them."""
     lines = argparse.RawDescriptionHelpFormatter
     top = argparse.ArgumentParser("python -m ddpm_lessons", description=TEACH, formatter_class=lines)
-    commands = top.add_subparsers(dest="command", required=True, metavar="train | sample")
+    commands = top.add_subparsers(dest="command", required=True, metavar="train | sample | evaluate")
     t = commands.add_parser("train", help="train a network", description=TRAIN, formatter_class=lines)
     t.add_argument("name", metavar="NAME", help=", ".join(RECIPES))
     t.add_argument("--data", metavar="DIR", help="folder with the data set (default: download to a cache)")
@@ -62,56 +81,42 @@ def arguments() -> argparse.ArgumentParser:
     s = commands.add_parser("sample", help="make pictures", description=SAMPLE, formatter_class=lines)
     s.add_argument("weights", metavar="WEIGHTS", help="a .safetensors file that `train` wrote")
     s.add_argument("-n", type=int, default=16, help="how many pictures (default: 16)")
-    s.add_argument("--steps", type=int, default=20, help="sampling steps (default: 20)")
-    s.add_argument("--scale", type=float, help="guidance scale (default: the recipe's)")
     s.add_argument("--class", dest="label", metavar="NAME", help="one class only (default: all in turn)")
-    s.add_argument("--seed", type=int, default=0, help="another seed, other pictures (default: 0)")
     s.add_argument("--out", metavar="FILE", default="grid.png", help="the picture file (default: grid.png)")
+    e = commands.add_parser("evaluate", help="measure samples", description=EVALUATE, formatter_class=lines)
+    e.add_argument("weights", metavar="WEIGHTS", help="a .safetensors file that `train` wrote")
+    e.add_argument("--against", metavar="DIR", help="folder with the real pictures (default: download to a cache)")
+    e.add_argument("-n", type=int, default=500, help="how many samples and real pictures (default: 500)")
+    e.add_argument("--inception", action="store_true", help="the features of papers' FID; downloads 96 MB")
+    for command in (s, e):
+        command.add_argument("--steps", type=int, help="sampling steps (default: the recipe's)")
+        command.add_argument("--scale", type=float, help="guidance scale (default: the recipe's)")
+        command.add_argument("--seed", type=int, default=0, help="another seed, other pictures (default: 0)")
     return top
 
 
 def train_command(a: argparse.Namespace) -> None:
     """Train until the minutes or steps are over, saving on the way; Ctrl-C saves and stops."""
-    recipe = recipes.recipe(a.name)
-    if a.batch is not None:
-        recipe = replace(recipe, batch=a.batch)
-    if recipe.batch < 1:
-        raise ValueError(f"--batch should be at least 1, got {recipe.batch}")
-    minutes = recipe.minutes if a.minutes is None else a.minutes
-    if not 0 < minutes < float("inf"):
-        raise ValueError(f"--minutes should be above 0 and finite, got {minutes:g}")
-    if a.steps is not None:
-        minutes = float("inf") if a.minutes is None else minutes
+    recipe, run, minutes, steps = asked(a)
     out = Path(a.out)
-    file = out / f"{recipe.name}.run.safetensors"
-    run = recipe.run(a.seed)
-    if a.resume:
-        load_run(file, run)
-    elif file.exists():
-        raise ValueError(f"{file} holds a run: add --resume to go on with it, or name another --out")
-    start, steps = run.step, 10**9 if a.steps is None else a.steps - run.step
-    if steps < 1:
-        raise ValueError(f"--steps should be above the {run.step} steps that the run has taken, got {a.steps}")
     out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made should cost no training
-    pictures = recipe.pictures(a.data)
-    if pictures.classes != recipe.classes:
-        raise ValueError(f"the data hold {', '.join(pictures.classes)}; the recipe wants {', '.join(recipe.classes)}")
+    pictures = same_classes(recipe, recipe.pictures(a.data))
     accelerator = launched()
     first = accelerator is None or accelerator.is_main_process  # the others compute and keep quiet
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if accelerator is None else accelerator.device
+    device = here() if accelerator is None else accelerator.device
     run.to(device)
     precision = fast_precision(device)
     if first:
+        processes = "" if accelerator is None else f"{accelerator.num_processes} processes, "
         print(
-            f"{recipe.name}: {pictures.source}, {parameters(run.net) / 1e6:.1f} M parameters, {device.type}, ", end=""
+            f"{recipe.name}: {pictures.source}, {parameters(run.net) / 1e6:.1f} M parameters, {device.type}, "
+            f"{processes}{precision or 'torch.float32'}, from step {run.step}, ".replace("torch.", "")
+            + (f"{minutes:g} min" if a.steps is None else f"to step {a.steps}")
         )
-        print("" if accelerator is None else f"{accelerator.num_processes} processes, ", end="")
-        print(f"{precision or 'torch.float32'}".removeprefix("torch."), f"from step {run.step}, ", end="")
-        print(f"{minutes:g} min" if a.steps is None else f"to step {a.steps}")
-
     stopped: list[int] = []  # Ctrl-C is heard between two steps, so that no half step is saved
     before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
-    begin = saved = time.monotonic()
+    start, begin = run.step, time.monotonic()
+    saved = begin
     total, unit = (round(60 * minutes), "s") if a.steps is None else (steps, "steps")
     form = "{l_bar}{bar}| {n_fmt} of {total_fmt} {unit}{postfix}"
     bar = tqdm(total=total, unit=unit, bar_format=form, disable=not first)
@@ -127,7 +132,7 @@ def train_command(a: argparse.Namespace) -> None:
             if together(accelerator, bool(stopped) or now - begin > 60 * minutes):
                 break
             if first and now - saved > SAVE_EVERY:
-                keep(out, file, recipe, run)
+                keep(out, recipe, run)
                 saved = time.monotonic()
     finally:
         bar.close()
@@ -136,11 +141,47 @@ def train_command(a: argparse.Namespace) -> None:
         return
     if stopped:
         print("stopped; saving", file=sys.stderr)
-    keep(out, file, recipe, run)
+    keep(out, recipe, run)
     n = len(recipe.classes)
     print("sampling", 4 * n, "pictures")
-    grid(recipe, run.ema.module, torch.arange(4 * n) % n, out / f"{recipe.name}.png", n)
+    quick = replace(recipe, sampler=ddim, steps=20)  # a look, where the recipe's own sampler may take an hour
+    grid(quick, run.ema.module, torch.arange(4 * n) % n, out / f"{recipe.name}.png", n)
     print(f"step {run.step}; look at {out / f'{recipe.name}.png'}")
+
+
+def asked(a: argparse.Namespace) -> tuple[Recipe, Run, float, int]:
+    """What `train` was asked for: the recipe, a new run or the saved one, at most so many minutes and so many steps."""
+    recipe = recipes.recipe(a.name)
+    if a.batch is not None:
+        recipe = replace(recipe, batch=a.batch)
+    if recipe.batch < 1:
+        raise ValueError(f"--batch should be at least 1, got {recipe.batch}")
+    minutes = recipe.minutes if a.minutes is None else a.minutes
+    if not 0 < minutes < float("inf"):
+        raise ValueError(f"--minutes should be above 0 and finite, got {minutes:g}")
+    if a.steps is not None and a.minutes is None:
+        minutes = float("inf")
+    run, file = recipe.run(a.seed), run_file(Path(a.out), recipe)
+    if a.resume:
+        load_run(file, run)
+    elif file.exists():
+        raise ValueError(f"{file} holds a run: add --resume to go on with it, or name another --out")
+    steps = 10**9 if a.steps is None else a.steps - run.step
+    if steps < 1:
+        raise ValueError(f"--steps should be above the {run.step} steps that the run has taken, got {a.steps}")
+    return recipe, run, minutes, steps
+
+
+def same_classes(recipe: Recipe, pictures: Pictures) -> Pictures:
+    """The pictures themselves. Raises ValueError when they show other things than the recipe's."""
+    if pictures.classes != recipe.classes:
+        raise ValueError(f"the data hold {', '.join(pictures.classes)}; the recipe wants {', '.join(recipe.classes)}")
+    return pictures
+
+
+def here() -> torch.device:
+    """The graphics card, where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def launched():
@@ -159,24 +200,38 @@ def together(accelerator, stop: bool) -> bool:
     return accelerator.reduce(torch.tensor(float(stop), device=accelerator.device)).item() > 0
 
 
-def keep(out: Path, file: Path, recipe: Recipe, run: Run) -> None:
+def run_file(out: Path, recipe: Recipe) -> Path:
+    """Where a run is kept."""
+    return out / f"{recipe.name}.run.safetensors"
+
+
+def keep(out: Path, recipe: Recipe, run: Run) -> None:
     """Save the run, and the averaged weights for use."""
-    save_run(file, run, {"run_of": recipe.name})
+    save_run(run_file(out, recipe), run, {"run_of": recipe.name})
     recipes.save_weights(out / f"{recipe.name}.safetensors", recipe, run.ema.module, run.step)
 
 
-def grid(recipe: Recipe, net, labels, file: Path, columns: int, steps: int = 20, scale=None, seed: int = 0) -> None:
+def grid(recipe: Recipe, net, labels, file: Path, columns: int, steps=None, scale=None, seed: int = 0) -> None:
     """Sample one picture a label and write them as one file. Raises OSError when it cannot be written."""
     if file.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"} or file.is_dir():
         raise ValueError(f"{file} should be a picture file, such as grid.png")
     file.parent.mkdir(parents=True, exist_ok=True)
-    done = []
+    x = samples(recipe, net, labels, steps, scale, seed)
+    save_image(x, file, nrow=columns, normalize=True, value_range=(-1, 1))
+
+
+def samples(recipe: Recipe, net, labels, steps=None, scale=None, seed: int = 0) -> Tensor:
+    """One picture a label, with a bar, in the device's fastest precision.  (N,) -> (N, C, H, W)"""
+    steps = recipe.steps if steps is None else steps
+    device = next(net.parameters()).device
+    precision, done = fast_precision(device), []
     with tqdm(total=steps * len(labels), unit=" picture steps") as bar:
         for i, part in enumerate(labels.split(64)):  # so that any number fits into memory
-            for step in recipe.sample(net, part, steps, scale, seed + i):
-                bar.update(len(part))
-            done.append(step.x.cpu())
-    save_image(torch.cat(done), file, nrow=columns, normalize=True, value_range=(-1, 1))
+            with torch.autocast(device.type, dtype=precision, enabled=precision is not None):
+                for step in recipe.sample(net, part, steps, scale, seed + i):
+                    bar.update(len(part))
+            done.append(step.x.float().cpu())
+    return torch.cat(done)
 
 
 def sample_command(a: argparse.Namespace) -> None:
@@ -189,20 +244,55 @@ def sample_command(a: argparse.Namespace) -> None:
     if a.label is not None and a.label not in names:
         raise ValueError(f"there is no class {a.label!r} in {recipe.name}; there are {', '.join(names)}")
     labels = torch.arange(a.n) % len(names) if a.label is None else torch.full((a.n,), names.index(a.label))
-    net.to("cuda" if torch.cuda.is_available() else "cpu")
     columns = len(names) if a.label is None else round(a.n**0.5)
+    net.to(here())
     loaded = time.monotonic()
     grid(recipe, net, labels, Path(a.out), columns, a.steps, a.scale, a.seed)
     sampled = time.monotonic()
-    print(f"{a.n} pictures in {a.out}: {loaded - begin:.1f} s to load, {sampled - loaded:.1f} s for {a.steps} steps")
+    steps = recipe.steps if a.steps is None else a.steps
+    print(f"{a.n} pictures in {a.out}: {loaded - begin:.1f} s to load, {sampled - loaded:.1f} s for {steps} steps")
+
+
+def evaluate_command(a: argparse.Namespace) -> None:
+    """Sample from a weights file and print how far the samples are from real pictures, and how long that took."""
+    begin = time.monotonic()
+    recipe, net = recipes.open_weights(a.weights)
+    real = same_classes(recipe, recipe.pictures(a.against, recipe.size))
+    features = inception() if a.inception else efficientnet()
+    print(f"features of {2 * a.n} of the {real.source}, {a.n} samples of {a.weights} and their features")
+    measure = Yardstick(real.x, a.n, features)
+    labels, ready = torch.arange(a.n) % len(recipe.classes), time.monotonic()
+    x = samples(recipe, net.to(here()), labels, a.steps, a.scale, 1000 + a.seed)
+    sampled = time.monotonic()
+    found = features(x)
+    for line in str(measure.of(found)).split(", "):
+        print(" ", line)
+    others = measure.order[a.n :][:5000]  # not those that the agreement of real pictures is measured with
+    seen = torch.cat([measure.other, features(real.x[others[a.n :]])]) if len(others) > a.n else measure.other
+    classifier = linear_classifier(seen, real.y[others])
+    right = agreement(classifier(found), labels)
+    of_real = agreement(classifier(measure.real), real.y[measure.order[: a.n]])
+    print(f"  agreement {right} (real pictures {of_real}, chance {100 / len(recipe.classes):.0f} %)")
+    steps, scale = recipe.steps if a.steps is None else a.steps, recipe.scale if a.scale is None else a.scale
+    took = f"{sampled - ready:.0f} s to sample, {time.monotonic() - sampled + ready - begin:.0f} s for the rest"
+    print(f"  {steps} steps, guidance {scale:g}; {took}")
+
+
+def agreement(logits: Tensor, labels: Tensor) -> str:
+    """The share of right answers, with its standard error."""
+    right = (logits.argmax(1) == labels).double()
+    return f"{100 * right.mean():.0f} % +- {100 * right.std() / len(right) ** 0.5:.0f}"
+
+
+COMMANDS = {"train": train_command, "sample": sample_command, "evaluate": evaluate_command}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; what a user can put right is said in one line, without a traceback."""
     a = arguments().parse_args(argv)
     try:
-        {"train": train_command, "sample": sample_command}[a.command](a)
-    except (ValueError, OSError, FloatingPointError, torch.cuda.OutOfMemoryError) as e:
+        COMMANDS[a.command](a)
+    except (ValueError, OSError, ImportError, FloatingPointError, torch.cuda.OutOfMemoryError) as e:
         print(f"error: {e}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

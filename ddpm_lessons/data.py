@@ -1,32 +1,35 @@
 """Pictures in [-1, 1] with their labels: photographs, digits, and flowers that we draw ourselves."""
 
 import gzip
-import hashlib
-import http.client
 import os
-import shutil
-import tarfile
-import tempfile
 import urllib.error
-import urllib.request
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 from tqdm.auto import tqdm
 
 from .conditions import Cond, classes
+from .download import fetch, root
 
 FLOWERS = ("daisy", "dandelion", "rose", "sunflower", "tulip")
 TF_FLOWERS = (  # the publisher's archive, CC-BY photographs
     "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
     "4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
 )
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10_BINARY = (  # its bytes, without the pickles of the version for Python that torchvision reads
+    "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+)
+STL10 = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 PLURALS = {"roses": "rose", "sunflowers": "sunflower", "tulips": "tulip"}  # TF-Flowers' own names
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
@@ -69,24 +72,6 @@ def bundled(name: str) -> Path:
     return beside if beside.exists() else Path(__file__).parent / "bundled" / name
 
 
-def root() -> Path:
-    """Where data sets live: the folder that DDPM_LESSONS_DATA names, or a cache in the home folder.
-
-    Raises ConnectionError when DDPM_LESSONS_DATA is `none`, which forbids downloads, FileNotFoundError for a folder
-    that is not there.
-    """
-    named = os.environ.get("DDPM_LESSONS_DATA")
-    if named == "none":
-        raise ConnectionError("DDPM_LESSONS_DATA=none forbids downloads; let it name a folder with the data set")
-    if not named:
-        return Path.home() / ".cache" / "ddpm_lessons"
-    # a relative one is meant from where the user stands, or from the project: notebooks run in their own folder
-    for folder in (Path(named).expanduser(), Path(__file__).parents[1] / named):
-        if folder.is_dir():
-            return folder.resolve()
-    raise FileNotFoundError(f"DDPM_LESSONS_DATA names {named}, which is no folder; make it, or unset the variable")
-
-
 def flowers(size: int, folder: str | Path | None = None) -> Pictures:
     """Photographs of five flowers, TF-Flowers: those in `folder`, or in `root()` and downloaded there once, 229 MB.
 
@@ -100,12 +85,7 @@ def flowers(size: int, folder: str | Path | None = None) -> Pictures:
             f"no photographs in {here}: wanted is {here}/daisy/*.jpg; without --data they are fetched"
         )
     if not found:
-        url, sha256 = TF_FLOWERS
-        archive = here / "flower_photos.tgz"
-        had = archive.exists()
-        unpack(download(url, archive, sha256), here)
-        if not had:
-            archive.unlink()
+        fetch(TF_FLOWERS, here)
         found = [here / "flower_photos"]
     return class_folders(found[0], size)
 
@@ -150,10 +130,35 @@ def class_folders(folder: str | Path, size: int) -> Pictures:
     return Pictures(x, y, tuple(PLURALS.get(n, n) for n in names), f"{len(files)} photographs")
 
 
-def picture(file: str | Path, size: int) -> Tensor:
-    """One picture file, its middle square resized: (3, size, size) in [-1, 1]. ValueError when it cannot be read."""
+def class_zip(file: str | Path, size: int) -> Pictures:
+    """The same from a zip file, which is read and never unpacked; where it has a folder `train`, that one only.
+
+    Raises ValueError, naming it, when the zip file or a picture in it cannot be read.
+    """
     try:
-        with Image.open(file) as image:
+        with zipfile.ZipFile(file) as archive:
+            members = sorted(m for m in archive.namelist() if Path(m).suffix.lower() in SUFFIXES)
+            members = [m for m in members if m.startswith("train/")] or members
+            names = sorted({Path(m).parent.name for m in members})
+            x = torch.empty(len(members), 3, size, size)
+            for i, m in enumerate(tqdm(members, desc="reading pictures", leave=False)):
+                with archive.open(m) as content:
+                    x[i] = picture(f"{file}/{m}", size, content)
+    except (zipfile.BadZipFile, OSError) as e:
+        raise ValueError(f"{file} is missing, cut short or no zip file ({e}); fetch it again") from e
+    if not members:
+        raise ValueError(f"{file} holds no pictures in folders of their class")
+    y = torch.tensor([names.index(Path(m).parent.name) for m in members])
+    return Pictures(x, y, tuple(names), f"{len(x)} pictures of {Path(file).name}")
+
+
+def picture(file: str | Path, size: int, content: IO[bytes] | None = None) -> Tensor:
+    """One picture file, its middle square resized: (3, size, size) in [-1, 1]. ValueError when it cannot be read.
+
+    content: its bytes, where it lies in an archive.
+    """
+    try:
+        with Image.open(content or file) as image:
             image.draft("RGB", (2 * size, 2 * size))  # a large JPEG is decoded at a fraction of its size
             image = ImageOps.fit(ImageOps.exif_transpose(image).convert("RGB"), (size, size), Image.LANCZOS)
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as e:
@@ -172,21 +177,94 @@ def digits(size: int = 32, folder: str | Path | None = None) -> Pictures:
     if not found and folder:
         raise FileNotFoundError(f"no digits in {here}: wanted is {here}/*-images-idx3-ubyte.gz; or let them be fetched")
     if not found:
-        from torchvision.datasets import MNIST  # checks the MD5 of each file, and fetches those that are missing
+        from torchvision.datasets import MNIST
 
-        try:
-            MNIST(here, download=True)
-        except (RuntimeError, urllib.error.URLError) as e:
-            why = " ".join(str(e).split())  # torchvision says it in several lines
-            raise ConnectionError(
-                f"MNIST cannot be downloaded ({why}); set DDPM_LESSONS_DATA to a folder with it"
-            ) from e
+        through_torchvision(MNIST, here)
         found = sorted((here / "MNIST" / "raw").glob("*-images-idx3-ubyte.gz"))
     x = torch.cat([idx(f) for f in found])[:, None].float() / 127.5 - 1
     y = torch.cat([idx(f.with_name(f.name.replace("images-idx3", "labels-idx1"))) for f in found]).long()
     pad = size - x.shape[-1]
     x = torch.nn.functional.pad(x, [pad // 2, pad - pad // 2] * 2, value=-1.0)
     return Pictures(x, y, tuple("0123456789"), f"{len(x)} digits of MNIST")
+
+
+def cifar10(size: int = 32, folder: str | Path | None = None) -> Pictures:
+    """CIFAR-10's training pictures, (50,000, 3, size, size): those in `folder`, or in `root()` and downloaded, 170 MB.
+
+    Read are the publisher's binary files (cifar-10-batches-bin/data_batch_*.bin), or a zip file or folder of pictures
+    (cifar10_jpeg.zip, or train/CLASS/*). Raises like `flowers`.
+    """
+    here = Path(folder or root())
+    for archive in (here, here / "cifar10_jpeg.zip"):
+        if archive.suffix == ".zip" and archive.is_file():
+            return class_zip(archive, size)
+    for train in (here / "cifar10" / "train", here / "train"):
+        if (train / "airplane").is_dir():
+            return class_folders(train, size)
+    found = [f for f in (here / "cifar-10-batches-bin", here) if (f / "data_batch_1.bin").is_file()]
+    if not found and folder:
+        raise FileNotFoundError(
+            f"no CIFAR-10 in {here}: wanted is cifar-10-batches-bin/data_batch_1.bin or cifar10_jpeg.zip in it; "
+            "without --data it is fetched"
+        )
+    if not found:
+        fetch(CIFAR10_BINARY, here)
+        found = [here / "cifar-10-batches-bin"]
+    rows = torch.cat([records(f, (1 + 3 * 32 * 32,)) for f in sorted(found[0].glob("data_batch_*.bin"))])
+    x = resized(rows[:, 1:].reshape(-1, 3, 32, 32), size)
+    return Pictures(x, rows[:, 0].long(), CIFAR10, f"{len(x)} pictures of CIFAR-10")
+
+
+def stl10(size: int = 32, folder: str | Path | None = None) -> Pictures:
+    """STL-10's labelled pictures, train and test, (13,000, 3, size, size): from `folder`, or downloaded once, 2.6 GB.
+
+    Read are the publisher's files (stl10_binary/train_X.bin and so on). Raises like `flowers`.
+    """
+    here = Path(folder or root())
+    found = [f for f in (here / "stl10_binary", here) if (f / "train_X.bin").is_file()]
+    if not found and folder:
+        raise FileNotFoundError(
+            f"no STL-10 in {here}: wanted is stl10_binary/train_X.bin; without --data it is fetched"
+        )
+    if not found:
+        from torchvision.datasets import STL10 as Published
+
+        through_torchvision(Published, here)
+        found = [here / "stl10_binary"]
+    parts = [f for f in ("train", "test") if (found[0] / f"{f}_X.bin").is_file()]
+    x = torch.cat([records(found[0] / f"{f}_X.bin", (3, 96, 96)).transpose(2, 3) for f in parts])  # column by column
+    y = torch.cat([records(found[0] / f"{f}_y.bin", ()) for f in parts]).long() - 1
+    return Pictures(resized(x, size), y, STL10, f"{len(x)} pictures of STL-10")
+
+
+def through_torchvision(dataset: Callable, here: Path) -> None:
+    """Let torchvision fetch a data set and check its MD5; when it cannot, say so in one line (ConnectionError)."""
+    try:
+        dataset(here, download=True)
+    except (RuntimeError, urllib.error.URLError) as e:
+        why = " ".join(str(e).split())  # torchvision says it in several lines
+        name = dataset.__name__
+        raise ConnectionError(f"{name} cannot be downloaded ({why}); set DDPM_LESSONS_DATA to a folder with it") from e
+
+
+def records(file: Path, shape: tuple[int, ...]) -> Tensor:
+    """A file of bytes without a header -> uint8 (N, *shape). ValueError when it is missing or cut short."""
+    try:
+        return torch.frombuffer(bytearray(file.read_bytes()), dtype=torch.uint8).view(-1, *shape)
+    except (OSError, RuntimeError, ValueError) as e:
+        why = str(e).split("\n")[0]
+        raise ValueError(f"{file} is missing or cut short ({why}); delete it and run again") from e
+
+
+def resized(x: Tensor, size: int) -> Tensor:
+    """Bytes to pictures of another size.  (N, 3, H, H) uint8 -> (N, 3, size, size) in [-1, 1]"""
+    parts = []
+    for part in x.split(1000):  # a float takes four times the room of a byte
+        part = part.float() / 127.5 - 1
+        if part.shape[-1] != size:
+            part = F.interpolate(part, size=size, mode="bicubic", antialias=True).clamp(-1, 1)
+        parts.append(part)
+    return torch.cat(parts)
 
 
 def idx(file: Path) -> Tensor:
@@ -198,70 +276,6 @@ def idx(file: Path) -> Tensor:
         return torch.frombuffer(bytearray(raw[4 + 4 * ndim :]), dtype=torch.uint8).view(shape)
     except (OSError, EOFError, zlib.error, IndexError, RuntimeError, ValueError) as e:
         raise ValueError(f"{file} is missing, cut short or not MNIST ({e}); delete it and run again") from e
-
-
-def download(url: str, file: Path, sha256: str) -> Path:
-    """Fetch a file with a progress bar; an interrupted download goes on where it stopped. Returns `file`.
-
-    Raises ConnectionError when the host cannot be reached or sends something else (it is removed), ValueError when
-    `file` was there before and is something else (it stays).
-    """
-    if not hasattr(tarfile, "data_filter"):  # said now, not after the download
-        raise ValueError("this Python cannot unpack safely: update to 3.10.12, 3.11.4 or newer")
-    part = file.with_name(file.name + ".part")
-    if file.exists() and digest(file) != sha256:
-        raise ValueError(f"{file} is not the published file (its SHA-256 is another); move it away and run again")
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        have = part.stat().st_size if part.exists() else 0
-        request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                resumed = answer.status == 206  # a host may send all of it anyway
-                total = int(answer.headers.get("Content-Length", 0)) + have * resumed
-                bar = tqdm(total=total, initial=have * resumed, unit="B", unit_scale=True, desc=file.name)
-                with open(part, "ab" if resumed else "wb") as f, bar:
-                    while chunk := answer.read(1 << 20):
-                        f.write(chunk)
-                        bar.update(len(chunk))
-                if part.stat().st_size < total:
-                    raise ConnectionError("the host hung up early")
-        except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as e:
-            if getattr(e, "code", 0) != 416:  # 416: the part was whole already
-                why = getattr(e, "reason", e)
-                raise ConnectionError(f"could not fetch {url} ({why}); run again to go on where it stopped") from e
-        if digest(part) != sha256:
-            part.unlink()
-            raise ConnectionError(f"{file.name} came damaged (its SHA-256 is wrong) and was removed; run again")
-        os.replace(part, file)
-    return file
-
-
-def digest(file: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    sha256 = hashlib.sha256()
-    with open(file, "rb") as f:
-        while chunk := f.read(1 << 20):
-            sha256.update(chunk)
-    return sha256.hexdigest()
-
-
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar file; nothing is written outside `folder`, and a half-unpacked one is never left behind.
-
-    Raises ValueError when a member points outside or the archive is damaged.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as new:
-        try:
-            with tarfile.open(archive) as tar:
-                tar.extractall(new, filter="data")
-        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as e:
-            why = str(e).split("\n")[0]
-            raise ValueError(f"{archive.name} was not unpacked: {why}") from e
-        for f in Path(new).iterdir():
-            if not (folder / f.name).exists():
-                shutil.move(f, folder / f.name)
 
 
 from .drawn import drawn  # noqa: E402  (at the end: drawn.py needs Pictures)

@@ -49,6 +49,11 @@ def min_snr(gamma: float = 5.0) -> Callable[[Tensor], Tensor]:
     return lambda snr: snr.clamp(max=gamma) / snr
 
 
+def snr_plus_1(limit: float = 5.0) -> Callable[[Tensor], Tensor]:
+    """The weight that x0's squared error has in that of v (arXiv 2202.00512, section 4), cut: min(SNR + 1, limit)."""
+    return lambda snr: (snr + 1).clamp(max=limit)
+
+
 class Bound(NamedTuple):
     """The variational bound in bits per dimension, the mean over the batch.
 

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from torch import Tensor, nn
 from . import data
 from .conditions import Cond, classes
 from .forward import gauss
-from .guidance import clipped, guided
-from .losses import diffusion_loss
-from .predict import Predict, V, denoiser
-from .samplers import Step, ddim, times
+from .guidance import clipped, dynamic_threshold, guided
+from .losses import diffusion_loss, snr_plus_1
+from .predict import EPS, X0, Denoise, Predict, V, denoiser
+from .samplers import Step, beta, ddim, ddpm, times
 from .schedules import Schedule, cosine
 from .train import Run, fit, load, save
 from .unet import UNet
@@ -23,28 +24,34 @@ from .unet import UNet
 
 @dataclass(frozen=True)
 class Recipe:
-    """One system, whole.  pictures: folder or None -> Pictures, a little larger than `size` for random crops.
+    """One system, whole.  load: (size, folder or None) -> Pictures;  margin: pixels more, to crop from at random.
 
-    net: the arguments of UNet;  drop: how often the class is hidden while training;  scale: guidance when sampling;
-    weight: of the loss, as a function of the SNR;  fall: the step from which the learning rate falls;
+    net: the arguments of UNet;  drop: how often the class is hidden while training;  weight: of the loss, as a function
+    of the SNR;  fall: the step from which the learning rate falls;  average_from: the step at which the average begins;
+    limit: what keeps guesses of x0 in bounds;  sampler, steps, scale (guidance): how pictures are made;
     minutes: of training on two CPU cores before the samples are worth a look.
     """
 
     name: str
     about: str
-    pictures: Callable[[str | Path | None], data.Pictures]
+    load: Callable[[int, str | Path | None], data.Pictures]
     classes: tuple[str, ...]
     size: int
     net: dict[str, Any]
     schedule: Schedule = cosine(1000)
     predict: Predict = V
     weight: Callable[[Tensor], Tensor] | None = None
+    margin: int = 4
     flip: bool = True
     batch: int = 64
     lr: float = 5e-4
     fall: float = math.inf
     decay: float = 0.9995
+    average_from: int = 0
     drop: float = 0.1
+    limit: Callable[[Denoise], Denoise] = clipped
+    sampler: Callable[..., Iterator[Step]] = ddim
+    steps: int = 20
     scale: float = 2.0
     minutes: float = 60
 
@@ -52,6 +59,10 @@ class Recipe:
     def channels(self) -> int:
         """3 for colour, 1 for grey."""
         return self.net["channels"]
+
+    def pictures(self, folder: str | Path | None = None, size: int | None = None) -> data.Pictures:
+        """The pictures to train on, with their margin, or those of another size.  Raises like `data.flowers`."""
+        return self.load(self.size + self.margin if size is None else size, folder)
 
     def build(self) -> UNet:
         """A new, untrained network."""
@@ -61,16 +72,16 @@ class Recipe:
         """A new training run; the seed fixes the network's first weights as well."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return Run(self.build(), self.lr, self.decay, seed, self.fall)
+            return Run(self.build(), self.lr, self.decay, seed, self.fall, self.average_from)
 
     def loss(self, net: nn.Module, x0: Tensor, cond: Cond, rng: torch.Generator) -> Tensor:
         """The simple loss with the condition hidden now and then, as `train` calls it.  x0: (B, C, H, W) -> ()"""
         return diffusion_loss(net, self.schedule, self.predict, x0, cond.drop(self.drop, rng), self.weight, rng=rng)
 
     def sample(
-        self, net: nn.Module, labels: Tensor, steps: int = 50, scale: float | None = None, seed: int = 0
+        self, net: nn.Module, labels: Tensor, steps: int | None = None, scale: float | None = None, seed: int = 0
     ) -> Iterator[Step]:
-        """Pictures of the given classes, step by step (DDIM, guided, clipped).  labels: (N,) -> Steps of (N, C, H, W)
+        """Pictures of the given classes, step by step, guided and kept in bounds.  labels: (N,) -> (N, C, H, W) each
 
         Raises ValueError for a label that is no class and for steps outside 1..T.
         """
@@ -78,9 +89,10 @@ class Recipe:
         device = next(net.parameters()).device
         x = torch.empty(len(labels), self.channels, self.size, self.size, device=device)
         d = guided(denoiser(net, self.schedule, self.predict), self.scale if scale is None else scale)
-        x_T = gauss(x, torch.Generator().manual_seed(seed))
+        rng = torch.Generator().manual_seed(seed)
         cond = classes(labels, len(self.classes)).to(device)
-        return ddim(clipped(d), self.schedule, x_T, times(self.schedule.T, steps), cond)
+        ts = times(self.schedule.T, self.steps if steps is None else steps)
+        return self.sampler(self.limit(d), self.schedule, gauss(x, rng), ts, cond, rng)
 
 
 def flowers() -> Recipe:
@@ -89,7 +101,7 @@ def flowers() -> Recipe:
     return Recipe(
         "flowers",
         "photographs of five flowers",
-        lambda d: data.flowers(36, d),
+        data.flowers,
         data.FLOWERS,
         32,
         net,
@@ -103,14 +115,14 @@ def flowers() -> Recipe:
 def digits() -> Recipe:
     """MNIST at 32 px, told which digit."""
     net = dict(channels=1, widths=(48, 96), blocks=1, attend=1, patch=2)
-    about = "handwritten digits (MNIST)"
     return Recipe(
         "digits",
-        about,
-        lambda d: data.digits(34, d),
+        "handwritten digits (MNIST)",
+        data.digits,
         tuple("0123456789"),
         32,
         net,
+        margin=2,
         flip=False,
         lr=1e-3,
         minutes=10,
@@ -121,11 +133,61 @@ def drawn() -> Recipe:
     """Flowers that we draw, at 32 px: no download, captions that are always true."""
     net = dict(channels=3, widths=(64, 128), blocks=1, attend=1, patch=2)
     about = "five flowers, drawn by formulas"
-    pictures = lambda d: data.drawn(2000, 34, torch.Generator().manual_seed(0))  # noqa: E731
-    return Recipe("drawn", about, pictures, data.FLOWERS, 32, net, lr=1e-3, minutes=20)
+    load = lambda size, folder: data.drawn(2000, size, torch.Generator().manual_seed(0))  # noqa: E731
+    return Recipe("drawn", about, load, data.FLOWERS, 32, net, margin=2, lr=1e-3, minutes=20)
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {f.__name__: f for f in (flowers, digits, drawn)}
+def cifar10() -> Recipe:
+    """System B as published: cosine, eps, depth 3, dropout 0.1, an average from step 2000, dynamic thresholding.
+
+    Ancestral sampling with sigma_t^2 = beta_t. Its 400 epochs are 156,250 steps. The widths are ours: none are given.
+    """
+    return Recipe(
+        "cifar10",
+        "small pictures of ten things (CIFAR-10), system B at full size",
+        data.cifar10,
+        data.CIFAR10,
+        32,
+        dict(channels=3, widths=(128, 256, 256), blocks=2, attend=1, dropout=0.1),
+        predict=EPS,
+        margin=0,
+        batch=128,
+        lr=3e-4,
+        average_from=2000,
+        limit=dynamic_threshold,
+        sampler=partial(ddpm, variance=beta),
+        steps=1000,
+        minutes=60 * 24 * 30,
+    )
+
+
+def cifar10_small() -> Recipe:
+    """System B's choices in a network for two CPU cores: a quarter of the work a picture, x0 for eps, larger steps."""
+    return replace(
+        cifar10(),
+        name="cifar10_small",
+        about="the same with a small network",
+        net=dict(channels=3, widths=(96, 160, 192), blocks=1, attend=1, patch=2, dropout=0.1),
+        predict=X0,
+        weight=snr_plus_1(),
+        batch=32,
+        lr=1e-3,
+        fall=500,
+        sampler=ddim,
+        steps=20,
+        minutes=120,
+    )
+
+
+def stl10() -> Recipe:
+    """System B on STL-10, shrunk to 32 px: 13,000 pictures, so that crops are drawn from 36."""
+    about = "pictures of ten things (STL-10 at 32 px), system B at full size"
+    return replace(cifar10(), name="stl10", about=about, load=data.stl10, classes=data.STL10, margin=4)
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    f.__name__: f for f in (flowers, digits, drawn, cifar10, cifar10_small, stl10)
+}
 
 
 def recipe(name: str) -> Recipe:

@@ -33,7 +33,8 @@ class Run:
     """All that a training run must remember, so that it can stop and go on: net, average, optimiser, step.
 
     lr: rises over the first 200 steps and, from step `fall` on, falls as sqrt(fall / step) (EDM2, arXiv 2312.02696):
-    a rule that needs no end, so that a run can always go on.  decay: of the average;  seed: of all that is drawn.
+    a rule that needs no end, so that a run can always go on.  decay: of the average, which is a copy up to step
+    `average_from`;  seed: of all that is drawn.
     """
 
     net: nn.Module
@@ -41,6 +42,7 @@ class Run:
     decay: float = 0.999
     seed: int = 0
     fall: float = math.inf
+    average_from: int = 0
     step: int = 0
     losses: list[float] = field(default_factory=list)
     ema: AveragedModel = field(init=False)
@@ -48,7 +50,7 @@ class Run:
 
     def __post_init__(self):
         self.net = self.net.to(memory_format=torch.channels_last)  # twice as fast on a CPU, and on tensor cores
-        self.ema = ema_of(self.net, self.decay)
+        self.ema = ema_of(self.net, self.decay, self.average_from)
         self.opt = torch.optim.AdamW(self.net.parameters(), lr=self.lr, betas=(0.9, 0.99), weight_decay=0.0)
 
     def lr_now(self) -> float:
@@ -64,11 +66,15 @@ class Run:
         return self
 
 
-def ema_of(net: nn.Module, decay: float) -> AveragedModel:
-    """The moving average of the weights; it starts as a copy and its decay warms up, (1 + n) / (10 + n).  (6.2)"""
+def ema_of(net: nn.Module, decay: float, start: int = 0) -> AveragedModel:
+    """The moving average of the weights: a copy for `start` steps, then its decay warms up, (1 + n) / (10 + n).  (6.2)
+
+    n counts the steps since then.
+    """
 
     def average(averaged, current, n):
-        d = min(decay, (1 + float(n)) / (10 + float(n)))
+        n = float(n) - start
+        d = min(decay, (1 + n) / (10 + n)) if n >= 0 else 0.0
         torch._foreach_lerp_(averaged, current, 1 - d)
 
     return AveragedModel(net, multi_avg_fn=average, use_buffers=False)

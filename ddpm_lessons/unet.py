@@ -74,7 +74,10 @@ def group_norm(channels: int) -> nn.GroupNorm:
 
 @dataclass(frozen=True)
 class Parts:
-    """The choices inside a U-Net that lesson 05 exchanges one by one; each is a class or a bool."""
+    """The choices inside a U-Net that lesson 05 exchanges one by one; each is a class or a bool.
+
+    keep: what a residual sum is multiplied by; 1/sqrt 2 keeps its variance where both parts have the same.
+    """
 
     norm: Callable[[int], nn.Module] = group_norm
     act: Callable[[], nn.Module] = nn.SiLU
@@ -82,6 +85,7 @@ class Parts:
     time: Callable[[int], nn.Module] = Sinusoidal
     residual: bool = True
     attention: bool = True
+    keep: float = 1.0
 
 
 class Block(nn.Module):
@@ -97,7 +101,7 @@ class Block(nn.Module):
         self.norm = parts.norm(c_out)
         last = nn.Conv2d(c_out, c_out, 3, padding=1)
         self.second = nn.Sequential(parts.act(), nn.Dropout(dropout), last)
-        self.around = None
+        self.around, self.keep = None, parts.keep
         if parts.residual:
             zero_(last)  # at the start the block does nothing, and deep nets train from the first step
             self.around = nn.Identity() if c_in == c_out else nn.Conv2d(c_in, c_out, 1)
@@ -105,7 +109,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor, e: Tensor) -> Tensor:
         scale, shift = rearrange(self.film(e), "b (two c) -> two b c 1 1", two=2)
         h = self.second(self.norm(self.first(x)) * (1 + scale) + shift)
-        return h if self.around is None else self.around(x) + h
+        return h if self.around is None else self.keep * (self.around(x) + h)
 
 
 class Attention(nn.Module):
@@ -113,6 +117,7 @@ class Attention(nn.Module):
 
     def __init__(self, c: int, parts: Parts, head: int = 32):
         super().__init__()
+        self.keep = parts.keep
         self.heads = next(g for g in range(max(1, c // head), 0, -1) if c % g == 0)
         self.norm, self.qkv, self.out = parts.norm(c), nn.Conv2d(c, 3 * c, 1), zero_(nn.Conv2d(c, c, 1))
 
@@ -120,7 +125,7 @@ class Attention(nn.Module):
         h = self.qkv(self.norm(x))
         q, k, v = rearrange(h, "b (three g d) h w -> three b g (h w) d", three=3, g=self.heads)
         h = F.scaled_dot_product_attention(q, k, v)
-        return x + self.out(rearrange(h, "b g (h w) d -> b (g d) h w", h=x.shape[2]))
+        return self.keep * (x + self.out(rearrange(h, "b g (h w) d -> b (g d) h w", h=x.shape[2])))
 
 
 def zero_(layer: nn.Module) -> nn.Module:

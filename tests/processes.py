@@ -15,15 +15,15 @@ from ddpm_lessons.schedules import cosine
 CLASSES = ("black", "white")
 
 
-def squares(folder=None) -> data.Pictures:
-    """Grey squares, a little larger than the net's."""
-    y = torch.arange(8) % 2
-    x = (2.0 * y - 1).view(-1, 1, 1, 1).expand(-1, 1, 10, 10) * torch.linspace(0.9, 1, 10)
+def squares(size: int, folder=None) -> data.Pictures:
+    """Grey squares."""
+    y = torch.arange(20) % 2
+    x = (2.0 * y - 1).view(-1, 1, 1, 1).expand(-1, 1, size, size) * torch.linspace(0.9, 1, size)
     return data.Pictures(x, y, CLASSES, "squares")
 
 
 NET = dict(channels=1, widths=(8,))
-TINY = Recipe("tiny", "squares", squares, CLASSES, 8, NET, cosine(50), batch=4, fall=3, minutes=1)
+TINY = Recipe("tiny", "squares", squares, CLASSES, 8, NET, cosine(50), margin=2, batch=4, fall=3, minutes=1)
 
 
 def main(argv: list[str]) -> int:

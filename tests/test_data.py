@@ -7,6 +7,7 @@ import os
 import socket
 import tarfile
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -19,16 +20,17 @@ from ddpm_lessons.data import (
     Pictures,
     batches,
     bundled,
+    cifar10,
     class_folders,
+    class_zip,
     digits,
-    download,
     flowers,
     flowers_or_drawn,
     idx,
     picture,
-    root,
-    unpack,
+    stl10,
 )
+from ddpm_lessons.download import download, root, unpack
 
 BODY = bytes(range(256)) * 300
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -213,6 +215,144 @@ def test_idx_gives_back_what_was_written(tmp_path):
     x = torch.arange(24, dtype=torch.uint8).view(2, 3, 4)
     (tmp_path / "x.gz").write_bytes(gzip.compress(idx_bytes(x)))
     assert torch.equal(idx(tmp_path / "x.gz"), x)
+
+
+# CIFAR-10 and STL-10
+
+
+def noise(*shape, seed=0):
+    return torch.randint(256, shape, dtype=torch.uint8, generator=seeded(seed))
+
+
+@pytest.fixture
+def cifar(tmp_path):
+    """Two files like CIFAR-10's: a label, then 1024 numbers of each colour."""
+    there = tmp_path / "cifar-10-batches-bin"
+    there.mkdir()
+    x = noise(4, 3, 32, 32)
+    for i, labels in enumerate(([3, 9], [0, 3])):
+        rows = torch.cat([torch.tensor(labels, dtype=torch.uint8)[:, None], x[2 * i : 2 * i + 2].flatten(1)], 1)
+        (there / f"data_batch_{i + 1}.bin").write_bytes(rows.numpy().tobytes())
+    return tmp_path, x
+
+
+def test_cifars_bytes_become_pictures_with_their_labels(cifar):
+    p = cifar10(32, cifar[0])
+    assert [p.classes[k] for k in p.y] == ["cat", "truck", "airplane", "cat"]
+    assert torch.equal(((p.x + 1) * 127.5).round().byte(), cifar[1]) and p.source == "4 pictures of CIFAR-10"
+    small = cifar10(8, cifar[0]).x
+    assert small.shape == (4, 3, 8, 8) and small.abs().max() <= 1
+    assert torch.allclose(small.mean((2, 3)), p.x.mean((2, 3)), atol=0.05)
+
+
+def test_a_zip_of_pictures_is_read_and_never_unpacked(tmp_path):
+    """Of its two folders only train is taken; a member that points outside is a name like any other."""
+    colours = {"train/bird/1.jpg": "white", "train/airplane/1.jpg": "black", "test/ship/1.jpg": "grey"}
+    archive = zipped(tmp_path / "cifar10_jpeg.zip", colours)
+    for place in (tmp_path, archive):
+        p = cifar10(32, place)
+        assert p.classes == ("airplane", "bird") and p.x.mean((1, 2, 3)).tolist() == [-1, 1]
+        assert p.source == "2 pictures of cifar10_jpeg.zip"
+    outside = zipped(tmp_path / "outside.zip", {"../../bird/1.jpg": "white"})
+    assert class_zip(outside, 8).classes == ("bird",)
+    assert sorted(os.listdir(tmp_path)) == ["cifar10_jpeg.zip", "outside.zip"]
+
+
+def zipped(file, colours):
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, colour in colours.items():
+            content = io.BytesIO()
+            Image.new("RGB", (40, 32), colour).save(content, format="jpeg", quality=100)
+            archive.writestr(name, content.getvalue())
+    return file
+
+
+def test_a_folder_of_cifars_classes_will_do(tmp_path):
+    (tmp_path / "train" / "airplane").mkdir(parents=True)
+    Image.new("RGB", (32, 32), "white").save(tmp_path / "train" / "airplane" / "1.png")
+    assert cifar10(32, tmp_path).x.shape == (1, 3, 32, 32)
+
+
+def test_broken_zip_files_are_named(tmp_path):
+    whole = zipped(tmp_path / "whole.zip", {"bird/1.jpg": "white"})
+    broken = bytearray(whole.read_bytes())
+    broken[60] ^= 0xFF
+    cases = {b"no zip": "no zip file", whole.read_bytes()[:-30]: "cut short", bytes(broken): "cut short|cannot be read"}
+    for content, said in cases.items():
+        (tmp_path / "a.zip").write_bytes(content)
+        with pytest.raises(ValueError, match=f"a.zip.*({said})") as e:
+            class_zip(tmp_path / "a.zip", 8)
+        assert "\n" not in str(e.value)
+    with pytest.raises(ValueError, match="empty.zip holds no pictures in folders of their class"):
+        class_zip(zipped(tmp_path / "empty.zip", {}), 8)
+    with zipfile.ZipFile(tmp_path / "text.zip", "w") as archive:
+        archive.writestr("bird/1.jpg", b"no picture")
+    with pytest.raises(ValueError, match="text.zip/bird/1.jpg cannot be read as a picture"):
+        class_zip(tmp_path / "text.zip", 8)
+
+
+def test_cut_or_missing_parts_of_cifar_are_named(cifar):
+    file = cifar[0] / "cifar-10-batches-bin" / "data_batch_2.bin"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="data_batch_2.bin is missing or cut short .*; delete it and run again"):
+        cifar10(32, cifar[0])
+    with pytest.raises(FileNotFoundError, match="no CIFAR-10 in .*nowhere: wanted is cifar-10-batches-bin/"):
+        cifar10(32, cifar[0] / "nowhere")
+
+
+def test_cifar_is_downloaded_unpacked_and_then_found(host, cifar, tmp_path, monkeypatch):
+    there = tmp_path / "cifar-10-batches-bin"
+    files = {f"{there.name}/{f.name}": f.read_bytes() for f in there.iterdir()}
+    body = tar(tmp_path / "archive.tgz", files).read_bytes()
+    monkeypatch.setattr(f"{__name__}.BODY", body)
+    monkeypatch.setattr(data, "CIFAR10_BINARY", (host.url, hashlib.sha256(body).hexdigest()))
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setenv("DDPM_LESSONS_DATA", str(tmp_path / "cache"))
+    for _ in range(2):
+        assert cifar10().x.shape == (4, 3, 32, 32)
+    assert len(host.asked) == 1 and os.listdir(tmp_path / "cache") == [there.name]
+
+
+def test_cifar_without_a_host_is_one_line(nowhere, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "CIFAR10_BINARY", (nowhere, SHA))
+    monkeypatch.setenv("DDPM_LESSONS_DATA", str(tmp_path))
+    with pytest.raises(ConnectionError, match="could not fetch http.*refused.*run again"):
+        cifar10()
+
+
+@pytest.fixture
+def stl(tmp_path):
+    """Files like STL-10's: pictures column by column, labels from 1."""
+    there = tmp_path / "stl10_binary"
+    there.mkdir()
+    x = noise(3, 3, 96, 96)
+    for split, part, y in (("train", x[:2], [1, 10]), ("test", x[2:], [8])):
+        (there / f"{split}_X.bin").write_bytes(part.transpose(2, 3).contiguous().numpy().tobytes())
+        (there / f"{split}_y.bin").write_bytes(bytes(y))
+    return tmp_path, x
+
+
+def test_stls_columns_become_rows_and_its_labels_start_at_0(stl):
+    p = stl10(96, stl[0])
+    assert torch.equal(((p.x + 1) * 127.5).round().byte(), stl[1]) and p.source == "3 pictures of STL-10"
+    assert [p.classes[k] for k in p.y] == ["airplane", "truck", "monkey"]
+    assert stl10(32, stl[0] / "stl10_binary").x.shape == (3, 3, 32, 32)
+
+
+def test_broken_stl_and_a_host_that_is_down_are_one_line(stl, nowhere, tmp_path, monkeypatch):
+    from torchvision.datasets import STL10
+
+    (tmp_path / "stl10_binary" / "test_y.bin").unlink()
+    with pytest.raises(ValueError, match="test_y.bin is missing or cut short"):
+        stl10(32, tmp_path)
+    with pytest.raises(FileNotFoundError, match="no STL-10 in .*: wanted is stl10_binary/train_X.bin"):
+        stl10(32, tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("DDPM_LESSONS_DATA", str(tmp_path / "empty"))
+    monkeypatch.setattr(STL10, "url", nowhere)
+    with pytest.raises(ConnectionError, match="STL10 cannot be downloaded .*; set DDPM_LESSONS_DATA") as e:
+        stl10()
+    assert "\n" not in str(e.value)
 
 
 # downloads

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ddpm_lessons.losses import Bound, diffusion_loss, discretised, min_snr, normal_kl, p2, vlb
+from ddpm_lessons.losses import Bound, diffusion_loss, discretised, min_snr, normal_kl, p2, snr_plus_1, vlb
 from ddpm_lessons.predict import EPS, X0, V
 from ddpm_lessons.samplers import beta, beta_tilde
 from ddpm_lessons.schedules import linear
@@ -96,6 +96,7 @@ def test_weights_are_their_formulas():
     torch.testing.assert_close(p2(2.0, 0.5)(snr), 1 / (2 + snr).sqrt())
     torch.testing.assert_close(p2(gamma=0.0)(snr), torch.ones(3))
     torch.testing.assert_close(min_snr(5.0)(snr), torch.tensor([1.0, 1.0, 0.05]))
+    torch.testing.assert_close(snr_plus_1(5.0)(snr), (1 + snr).clamp(max=5))
 
 
 def test_normal_kl_is_torchs(rng):

@@ -8,7 +8,18 @@ import torch
 
 from ddpm_lessons import metrics
 from ddpm_lessons.drawn import drawn
-from ddpm_lessons.metrics import Features, Yardstick, efficientnet, frechet, inception, kernel
+from ddpm_lessons.metrics import (
+    Features,
+    Yardstick,
+    efficientnet,
+    frechet,
+    inception,
+    inception_score,
+    kernel,
+    linear_classifier,
+    perceptual,
+    precision_recall,
+)
 
 MEANS = Features("means", lambda x: x.mean((2, 3)))
 
@@ -87,6 +98,74 @@ def test_what_cannot_be_compared_is_said(distance, a, b):
         distance(torch.ones(a), torch.ones(b))
 
 
+def test_precision_and_recall_of_what_lies_where():
+    """Real pictures in two heaps, samples in one of them and far away."""
+    heap = lambda seed, at: normal(40, 2, seed, 0.1) + at  # noqa: E731
+    real = torch.cat([heap(0, 0.0), heap(1, 5.0)])
+    one_heap, both, away = heap(2, 0.0), torch.cat([heap(2, 0.0), heap(3, 5.0)]), heap(4, 50.0)
+    assert precision_recall(real, real) == (1, 1)
+    assert precision_recall(real, away) == (0, 0)
+    precision, recall = precision_recall(real, one_heap)
+    assert precision > 0.8 and 0.4 < recall <= 0.5
+    precision, recall = precision_recall(real, both)
+    assert precision > 0.8 and recall > 0.8
+    with pytest.raises(ValueError, match="the 3-th neighbour needs more than 3 pictures, got 80 and 3"):
+        precision_recall(real, away[:3])
+
+
+def test_precision_and_recall_are_their_sums():
+    real, fake, k = normal(12, 3, 0), normal(9, 3, 1), 3
+    far = lambda p, q: float((p - q).norm())  # noqa: E731
+    reach = lambda of: [sorted(far(p, q) for q in of)[k] for p in of]  # noqa: E731
+    share = lambda x, of: sum(any(far(p, q) <= r for q, r in zip(of, reach(of))) for p in x) / len(x)  # noqa: E731
+    assert precision_recall(real, fake) == (share(fake, real), share(real, fake))
+
+
+@pytest.mark.parametrize("p, score", [(torch.eye(4), 4.0), (torch.full((5, 4), 0.25), 1.0), (torch.eye(4)[:2], 2.0)])
+def test_the_inception_score_counts_the_classes_that_are_surely_seen(p, score):
+    assert inception_score((p + 1e-12).log()) == pytest.approx(score, rel=1e-6)
+
+
+def test_scores_agree_with_torch_fidelity():
+    pytest.importorskip("torch_fidelity", reason='the reference is torch-fidelity: pip install "ddpm_lessons[fid]"')
+    from torch_fidelity.metric_isc import isc_features_to_metric
+    from torch_fidelity.metric_prc import calculate_precision_recall_full
+
+    logits = normal(60, 8, 0, std=2.0)
+    theirs = isc_features_to_metric(logits, splits=1, shuffle=False)["inception_score_mean"]
+    assert inception_score(logits) == pytest.approx(float(theirs), rel=1e-6)
+    a, b = normal(60, 8, 0), normal(60, 8, 1, std=1.2, mean=0.2)
+    assert precision_recall(a, b) == pytest.approx(calculate_precision_recall_full(b, a))
+
+
+def test_a_linear_classifier_learns_and_is_the_same_each_time():
+    y = torch.arange(200) % 3
+    x = normal(200, 5) + 3 * torch.nn.functional.one_hot(y, 5)
+    a, b = linear_classifier(x[:100], y[:100]), linear_classifier(x[:100], y[:100])
+    assert (a(x[100:]).argmax(1) == y[100:]).double().mean() > 0.8 and torch.equal(a(x), b(x))
+    assert not a(x).requires_grad
+
+
+MAPS = Features("pixels", lambda x: x.mean((2, 3)), maps=lambda x: [x, 2 * x[:, :2, ::2, ::2]])
+
+
+def test_the_perceptual_distance_is_its_sum_and_ignores_lengths():
+    """LPIPS compares directions of the features at each place."""
+    a, b = pictures(60, 0), pictures(60, 1)  # more than one batch
+    direction = lambda v: v / v.norm()  # noqa: E731
+    expected = 0.0
+    for p, q in zip(MAPS.maps(a[:1]), MAPS.maps(b[:1])):
+        places = [(i, j) for i in range(p.shape[2]) for j in range(p.shape[3])]
+        expected += sum((direction(p[0, :, i, j]) - direction(q[0, :, i, j])).square().sum() for i, j in places) / len(
+            places
+        )
+    d = perceptual(a, b, MAPS)
+    assert d.shape == (60,) and d[0] == pytest.approx(float(expected), rel=1e-5)
+    assert torch.allclose(perceptual(a, 0.5 * b, MAPS), d, rtol=1e-4) and perceptual(a, a, MAPS).abs().max() < 1e-9
+    with pytest.raises(ValueError, match="pairs of pictures of one shape"):
+        perceptual(a, b[:5], MAPS)
+
+
 # the yardstick
 
 
@@ -112,10 +191,11 @@ def test_the_photographs_that_samples_meet_are_not_the_floors():
     assert d.frechet == pytest.approx(0, abs=1e-9) and d.frechet_floor > 1e-4
     d = Yardstick(real, 30, MEANS)(real[order[30:]])
     assert d.frechet == pytest.approx(d.frechet_floor) and d.kernel == pytest.approx(d.kernel_floor)
+    assert (d.precision, d.recall) == (d.precision_floor, d.recall_floor)
 
 
 def test_too_few_photographs_or_samples_are_said():
-    with pytest.raises(ValueError, match="n should lie in 2..5: the floor needs 2 n of the 10 photographs, got 6"):
+    with pytest.raises(ValueError, match="n should lie in 5..5: the floor needs 2 n of the 10 photographs, got 6"):
         Yardstick(pictures(10), 6, MEANS)
     with pytest.raises(ValueError, match="the floor belongs to n = 5, got 4"):
         Yardstick(pictures(10), 5, MEANS)(pictures(4))
@@ -146,7 +226,15 @@ def test_efficientnet_tells_flowers_from_noise_offline(monkeypatch):
     noise = measure(torch.randn(30, 3, 32, 32, generator=rng))
     assert features(flowers[:2]).shape == (2, 1280) and features.name == same.features == "EfficientNet-Lite0"
     assert same.frechet == pytest.approx(same.frechet_floor, rel=0.3) and noise.frechet > 3 * same.frechet
-    assert noise.kernel > 10 * abs(same.kernel)
+    assert noise.kernel > 10 * abs(same.kernel) and noise.precision < same.precision
+    maps = features.maps(flowers[:2])
+    assert [m.shape[-1] for m in maps] == [64, 32, 16, 8, 4] and features.logits(features(flowers[:2])).shape == (
+        2,
+        1000,
+    )
+    blurred = torch.nn.functional.avg_pool2d(flowers[:2], 5, 1, 2)
+    near, far = perceptual(flowers[:2], blurred, features), perceptual(flowers[:2], flowers[2:4], features)
+    assert 0 < near.mean() < far.mean()
 
 
 def test_inception_without_its_package_or_a_network_is_one_line(monkeypatch):
@@ -178,6 +266,6 @@ def test_inception_is_read_without_running_code_and_measures_by_the_same_call(mo
     (url, how), file = asked
     assert url == metrics.INCEPTION == theirs.URL_INCEPTION_V3 and how["check_hash"] and how["weights_only"]
     assert file == f"{tmp_path}/checkpoints/{url.split('/')[-1]}"
-    x = drawn(8, 32, torch.Generator().manual_seed(0)).x
-    d = Yardstick(x, 2, features)(x[:2])
-    assert features(x[:2]).shape == (2, 2048) and str(d).endswith("Inception-v3, n = 2")
+    x = drawn(10, 32, torch.Generator().manual_seed(0)).x
+    d = Yardstick(x, 5, features)(x[:5])
+    assert features(x[:2]).shape == (2, 2048) and str(d).endswith("Inception-v3, n = 5")

@@ -15,7 +15,7 @@ from ddpm_lessons.data import batches
 from ddpm_lessons.train import load, load_run, train
 
 SCRIPT = str(Path(__file__).with_name("processes.py"))
-BATCH = batches(squares(), TINY.batch, TINY.size, TINY.flip)
+BATCH = batches(squares(10), TINY.batch, TINY.size, TINY.flip)
 
 
 def command(*argv) -> list[str]:

@@ -12,8 +12,14 @@ from processes import TINY, squares
 
 from ddpm_lessons import __main__ as command
 from ddpm_lessons import data, recipes
+from ddpm_lessons.guidance import dynamic_threshold
+from ddpm_lessons.metrics import Features
+from ddpm_lessons.predict import EPS
 from ddpm_lessons.recipes import RECIPES, Recipe, open_weights, save_weights
+from ddpm_lessons.samplers import beta, ddpm
+from ddpm_lessons.schedules import cosine
 from ddpm_lessons.train import load, save, train
+from ddpm_lessons.unet import Attention, Block, Parts, UNet
 
 SECOND = str(1 / 60)
 
@@ -60,7 +66,7 @@ def fails(capsys, *argv):
 # recipes
 
 
-@pytest.mark.parametrize("name", ["flowers", "digits", "drawn"])
+@pytest.mark.parametrize("name", list(RECIPES))
 def test_each_recipe_fits_together(name):
     recipe = recipes.recipe(name)
     assert recipe.name == name and recipe.about and recipe.minutes > 0
@@ -75,12 +81,38 @@ def test_the_drawn_recipes_pictures_are_its_classes_and_can_be_cropped(monkeypat
     monkeypatch.setattr(data, "drawn", lambda n, size, rng: draw(10, size, rng))
     recipe = recipes.recipe("drawn")
     p = recipe.pictures(None)
-    assert p.classes == recipe.classes and p.x.shape[1] == recipe.channels and p.x.shape[-1] > recipe.size
+    assert p.classes == recipe.classes and p.x.shape[1:] == (recipe.channels, recipe.size + 2, recipe.size + 2)
+    assert recipe.pictures(None, 16).x.shape[-1] == 16
+
+
+def test_system_b_has_the_choices_that_were_published():
+    """Cosine, sigma_t^2 = beta_t, depth 3, dropout 0.1, EMA from 2000, CFG, thresholding, 3e-4."""
+    b = recipes.recipe("cifar10")
+    assert torch.allclose(b.schedule.alpha_bar, cosine(1000).alpha_bar) and b.predict is EPS
+    assert b.sampler.func is ddpm and b.sampler.keywords == {"variance": beta} and b.limit is dynamic_threshold
+    assert (len(b.net["widths"]), b.net["dropout"], b.lr, b.drop, b.average_from) == (3, 0.1, 3e-4, 0.1, 2000)
+    assert b.batch * 156_250 == 400 * 50_000  # its docstring counts the steps
+    with torch.device("meta"):
+        net = b.build()
+    assert sum(isinstance(m, Attention) for m in net.modules()) >= 3
+    assert recipes.recipe("stl10").classes == data.STL10 and recipes.recipe("stl10").size == 32
+
+
+def test_residuals_can_be_scaled_by_one_over_root_2():
+    """A block and an attention that do nothing yet give back x / sqrt 2."""
+    parts = Parts(keep=0.5**0.5)
+    x, e = torch.randn(2, 8, 4, 4), torch.randn(2, 16)
+    assert torch.allclose(Block(8, 8, 16, 0.0, parts)(x, e), x * 0.5**0.5)
+    assert torch.allclose(Attention(8, parts)(x), x * 0.5**0.5)
+    with torch.device("meta"):
+        net = UNet(**recipes.recipe("cifar10").net | {"parts": parts}, cond=10)
+    kept = {m.keep for m in net.modules() if isinstance(m, Block | Attention)}
+    assert kept == {0.5**0.5}
 
 
 def test_an_unknown_recipe_is_told_those_there_are():
     for ask in (recipes.recipe, recipes.bundled):
-        with pytest.raises(ValueError, match="there is no recipe 'rose'; there are flowers, digits, drawn"):
+        with pytest.raises(ValueError, match="there is no recipe 'rose'; there are flowers, digits, drawn, cifar10, "):
             ask("rose")
 
 
@@ -153,7 +185,7 @@ def test_the_loss_hides_the_condition_now_and_then():
 
 
 def test_a_recipe_trains():
-    batch = data.batches(squares(), TINY.batch, TINY.size)
+    batch = data.batches(squares(10), TINY.batch, TINY.size)
     assert len(list(train(TINY.run(), batch, TINY.loss, 3))) == 3
 
 
@@ -279,7 +311,7 @@ def test_seed_and_scale_change_the_pictures(tmp_path):
 @pytest.mark.parametrize(
     "argv, line",
     [
-        (["train", "rose"], "error: there is no recipe 'rose'; there are flowers, digits, drawn"),
+        (["train", "rose"], "error: there is no recipe 'rose'; there are flowers, digits, drawn, cifar10, "),
         (["train", "tiny", "--minutes", "0"], "error: --minutes should be above 0 and finite, got 0"),
         (["train", "tiny", "--minutes", "-5"], "error: --minutes should be above 0 and finite, got -5"),
         (["train", "tiny", "--minutes", "nan"], "error: --minutes should be above 0 and finite, got nan"),
@@ -360,7 +392,7 @@ def test_weights_that_are_none_are_one_line(tmp_path, capsys):
     [
         (["--help"], ["take noise off", "train digits", "sample runs/digits.safetensors"]),
         (["train", "--help"], ["flowers", "digits", "drawn", "--resume", "min on two CPU cores", "NAME.png"]),
-        (["sample", "--help"], ["DDIM steps from x_T", "guidance: 1 = as trained", "--class"]),
+        (["sample", "--help"], ["step by step from x_T", "guidance: 1 = as trained", "--class"]),
     ],
 )
 def test_help_teaches(argv, words, capsys):
@@ -375,3 +407,50 @@ def test_a_command_that_is_none_shows_the_usage(argv, capsys):
     with pytest.raises(SystemExit) as e:
         command.main(argv)
     assert e.value.code == 2 and "usage: python -m ddpm_lessons" in capsys.readouterr().err
+
+
+# evaluate
+
+
+@pytest.fixture
+def quick_features(monkeypatch):
+    """Means and spreads in place of a network's features."""
+    net = lambda x: torch.stack([x.mean((1, 2, 3)), x.std((1, 2, 3))], 1)  # noqa: E731
+    monkeypatch.setattr(command, "efficientnet", lambda: Features("two numbers", net))
+
+
+def test_evaluate_prints_every_number_with_its_floor(weights, quick_features, capsys):
+    assert command.main(["evaluate", str(weights), "-n", "6", "--steps", "3"]) == 0
+    said = capsys.readouterr().out
+    for line in (
+        r"features of 12 of the squares, 6 samples of .*w.safetensors and their features",
+        r"  Fréchet \d+ \(floor \d+\)",
+        r"  kernel -?[\d.]+ \(floor -?[\d.]+\)",
+        r"  precision [01]\.\d\d \([01]\.\d\d\)",
+        r"  recall [01]\.\d\d \([01]\.\d\d\)",
+        r"  two numbers\n  n = 6",
+        r"  agreement \d+ % \+- \d+ \(real pictures 100 % \+- 0, chance 50 %\)",
+        r"  3 steps, guidance 2; \d+ s to sample, \d+ s for the rest",
+    ):
+        assert re.search(line, said), line
+
+
+def test_evaluate_says_what_to_do_next(weights, quick_features, capsys, tmp_path, monkeypatch):
+    said = fails(capsys, "evaluate", weights, "-n", "11")
+    assert said == "error: n should lie in 5..10: the floor needs 2 n of the 20 photographs, got 11"
+    assert "no weights at" in fails(capsys, "evaluate", tmp_path / "none.safetensors")
+    other = dataclasses.replace(TINY, load=lambda size, folder: squares(size)._replace(classes=("red", "blue")))
+    monkeypatch.setitem(RECIPES, "tiny", lambda: other)
+    save_weights(weights, other, TINY.run().net, 7)
+    monkeypatch.setitem(RECIPES, "tiny", lambda: other)
+    assert "the data hold red, blue; the recipe wants black, white" in fails(capsys, "evaluate", weights, "-n", "6")
+    flowers = tmp_path / "f.safetensors"
+    recipe = recipes.recipe("flowers")
+    save_weights(flowers, recipe, recipe.build(), 0)
+    assert "no photographs in" in fails(capsys, "evaluate", flowers, "--against", tmp_path)
+
+
+def test_samples_of_many_batches_differ(capsys):
+    """Each batch of 64 has its own noise."""
+    x = command.samples(TINY, shaken(), torch.zeros(65, dtype=torch.long), 2)
+    assert x.shape == (65, 1, 8, 8) and not torch.equal(x[0], x[64])

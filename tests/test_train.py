@@ -129,6 +129,26 @@ def test_the_average_copies_first_and_then_follows_its_recursion():
         assert ema.module.weight.item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_the_average_may_start_later():
+    """A copy for `start` steps, then the same recursion from there."""
+    net = nn.Linear(1, 1, bias=False).double()
+    ema, expected = ema_of(net, 0.5, start=10), None
+    for n in range(30):
+        net.weight.data.fill_((n + 1) ** 1.5)
+        ema.update_parameters(net)
+        d = min(0.5, (n - 9) / n) if n >= 10 else 0.0
+        expected = net.weight.item() if n < 10 else d * expected + (1 - d) * net.weight.item()
+        assert ema.module.weight.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_run_may_average_later():
+    run = Run(fresh().net, average_from=5)
+    take(4, run)
+    assert all(torch.equal(a, b) for a, b in zip(run.ema.module.parameters(), run.net.parameters(), strict=True))
+    take(3, run)
+    assert not torch.equal(next(run.ema.module.parameters()), next(run.net.parameters()))
+
+
 def test_the_average_forgets_the_first_weights():
     """torch's own average with decay 0.999 would still be 74 % initial weights after 300 steps."""
     net = nn.Linear(1, 1, bias=False)

@@ -1,10 +1,11 @@
-"""Which network and recipe learn real flowers fastest?  One trial a call, one line of JSON each; no name: the table.
+"""Which network and recipe learn fastest?  One trial a call, one line of JSON each; no name: the tables.
 
     python tests/benchmarks/trials.py NAME [--minutes 5]     train NAME for so many minutes of processor time, measure
-    python tests/benchmarks/trials.py                        print the results as the table of README.md
+    python tests/benchmarks/trials.py                        print the results as the tables of README.md
 
 A minute is one of processor time (one thread on one core). Samples: n = 500, 25 DDIM steps, guidance 2 where the net
-knows classes; Frechet distance on EfficientNet-Lite0 features with its floor. Needs the photographs.
+knows classes; distances on EfficientNet-Lite0 features with their floors; `perceptual` is the mean LPIPS (weights of 1)
+between a sample and some real picture of its class. Needs the photographs; trials of system B need CIFAR-10.
 """
 
 import argparse
@@ -18,19 +19,21 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ddpm_lessons.__main__ import samples
 from ddpm_lessons.data import batches, flowers
-from ddpm_lessons.losses import diffusion_loss
-from ddpm_lessons.metrics import Yardstick, efficientnet
-from ddpm_lessons.predict import EPS, X0
-from ddpm_lessons.recipes import Recipe
+from ddpm_lessons.losses import diffusion_loss, snr_plus_1
+from ddpm_lessons.metrics import Yardstick, efficientnet, perceptual
+from ddpm_lessons.predict import EPS, X0, V
+from ddpm_lessons.recipes import Recipe, cifar10_small
 from ddpm_lessons.recipes import flowers as flowers_recipe
+from ddpm_lessons.samplers import ddim
 from ddpm_lessons.schedules import linear
 from ddpm_lessons.train import Run, fast_precision, train
 from ddpm_lessons.unet import parameters
 
 RESULTS = Path(__file__).parents[2] / "data" / "trials.jsonl"
 N, STEPS, SCALE = 500, 25, 2.0
-BASE = replace(flowers_recipe(), batch=64, lr=5e-4, fall=math.inf)  # the first version of the recipe
+BASE = replace(flowers_recipe(), predict=V, weight=None, batch=64, lr=5e-4, fall=math.inf)  # its first version
 
 
 def net(**changes) -> dict:
@@ -42,12 +45,8 @@ def min_snr_v(snr: Tensor) -> Tensor:
     return snr.clamp(max=5) / (snr + 1)
 
 
-def up_to_5(snr: Tensor) -> Tensor:
-    """The weight of the squared error of x0 in that of v, but no more than 5."""
-    return (1 + snr).clamp(max=5)
-
-
 NARROW = replace(BASE, net=net(widths=(64, 96, 128)), batch=32, lr=1e-3)  # what lesson 07 compares the choices with
+B = replace(cifar10_small(), lr=3e-4, fall=math.inf, average_from=0)  # short runs end before 2000 steps
 TRIALS: dict[str, tuple[Recipe, str]] = {  # name -> (recipe, what was expected)
     "base": (BASE, "what the others are compared with"),
     "the recipe": (
@@ -62,10 +61,9 @@ TRIALS: dict[str, tuple[Recipe, str]] = {  # name -> (recipe, what was expected)
     "cosine eps": (replace(NARROW, predict=EPS), "worse: near T the guess of x0 divides by almost nothing"),
     "cosine x0": (replace(NARROW, predict=X0), "a little worse: little weight on nearly clean pictures"),
     "x0, 1 + SNR": (
-        replace(NARROW, predict=X0, weight=up_to_5),
+        replace(NARROW, predict=X0, weight=snr_plus_1()),
         "v's weights up to 5, the answer x0: better, the fine parts count again",
     ),
-    "x0 recipe": (replace(flowers_recipe(), predict=X0), "as cosine x0, for longer"),
     "linear v": (replace(NARROW, schedule=linear(1000)), "worse: a quarter of the steps is spent on noise"),
     "linear eps": (replace(NARROW, schedule=linear(1000), predict=EPS), "DDPM's own choice, worse than cosine v"),
     "linear x0": (replace(NARROW, schedule=linear(1000), predict=X0), "like linear v"),
@@ -81,6 +79,16 @@ TRIALS: dict[str, tuple[Recipe, str]] = {  # name -> (recipe, what was expected)
         replace(BASE, net=net(widths=(48, 96, 128, 160), attend=2, patch=1), batch=32, lr=1e-3),
         "worse: twice the work a picture",
     ),
+    "B: depth 3, dropout 0.1, lr 3e-4": (B, "the published choice"),
+    "B: depth 4": (
+        replace(B, net=B.net | {"widths": (96, 160, 192, 192)}),
+        "worse, as published: fewer steps in the time",
+    ),
+    "B: dropout 0": (
+        replace(B, net=B.net | {"dropout": 0.0}),
+        "better, unlike the published: so short a run cannot overfit",
+    ),
+    "B: lr 1e-4": (replace(B, lr=1e-4), "worse, more than published: so few steps"),
     "narrow": (replace(BASE, net=net(widths=(64, 96, 128))), "better at first: twice the steps in the time"),
 }
 
@@ -88,15 +96,12 @@ TRIALS: dict[str, tuple[Recipe, str]] = {  # name -> (recipe, what was expected)
 def ours(name: str, minutes: float, seed: int) -> tuple[dict, Tensor]:
     """Train one of TRIALS -> (its record, samples)."""
     recipe, _ = TRIALS[name]
-    batch = batches(recipe.pictures(None), recipe.batch, recipe.size, recipe.flip)
+    batch = batches(recipe.pictures(), recipe.batch, recipe.size, recipe.flip)
     run = recipe.run(seed)
     losses = timed(train(run, batch, recipe.loss, 10**9, fast_precision("cpu")), minutes)
-    ema, samples = run.ema.module, []
-    with torch.autocast("cpu", torch.bfloat16, enabled=fast_precision("cpu") is not None):
-        for i, labels in enumerate(tqdm((torch.arange(N) % 5).split(50), desc="sampling")):
-            *_, last = recipe.sample(ema, labels, STEPS, SCALE, seed=1000 + i)
-            samples.append(last.x.float())
-    return {"steps": run.step, "millions": parameters(ema) / 1e6, "loss": mean_of_last(losses)}, torch.cat(samples)
+    labels = torch.arange(N) % len(recipe.classes)
+    x = samples(replace(recipe, sampler=ddim), run.ema.module, labels, STEPS, SCALE, 1000)
+    return {"steps": run.step, "millions": parameters(run.net) / 1e6, "loss": mean_of_last(losses)}, x
 
 
 def timed(steps, minutes: float) -> list[float]:
@@ -191,21 +196,35 @@ def lucidrains_unet(minutes: float, seed: int) -> tuple[dict, Tensor]:
     return record, torch.cat(samples) * 2 - 1
 
 
+def measured(recipe: Recipe, x: Tensor) -> dict:
+    """How far samples, of the classes in turn, are from real pictures."""
+    real, features = recipe.pictures(None, recipe.size), efficientnet()
+    measure = Yardstick(real.x, N, features)
+    used = torch.zeros(len(real.x), dtype=torch.bool)
+    same = []
+    for k in (torch.arange(N) % len(recipe.classes)).tolist():
+        same.append(int(((real.y == k) & ~used).nonzero()[0]))
+        used[same[-1]] = True
+    return measure(x)._asdict() | {"perceptual": float(perceptual(x, real.x[same], features).mean())}
+
+
 OTHERS = {"diffusers UNet2DModel": diffusers_unet, "denoising-diffusion-pytorch Unet": lucidrains_unet}
 
 
-def table() -> str:
-    """The results as Markdown."""
+def table(names: list[str]) -> str:
+    """The results of some trials as Markdown."""
     lines = [
-        "| trial | expected | minutes | steps | M parameters | loss | Fréchet | kernel |",
-        "|---|---|---|---|---|---|---|---|",
+        "| trial | expected | minutes | steps | M parameters | loss | Fréchet (floor) | kernel | LPIPS, weights 1 |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for r in map(json.loads, RESULTS.read_text().splitlines()):
+        if r["name"] not in names:
+            continue
         expected = TRIALS[r["name"]][1] if r["name"] in TRIALS else "slower, and lr 1e-4 is small for short runs"
         size = f"{r['minutes']:g} | {r['steps']} | {r['millions']:.1f}"
-        quality = f"{r['loss']:.3f} | {r['frechet']:.0f} | {r['kernel']:.2f}"
-        lines.append(f"| {r['name']} | {expected} | {size} | {quality} |")
-    return "\n".join(lines)
+        quality = f"{r['loss']:.3f} | {r['frechet']:.0f} ({r['frechet_floor']:.0f}) | {r['kernel']:.2f}"
+        lines.append(f"| {r['name']} | {expected} | {size} | {quality} | {r.get('perceptual', math.nan):.3f} |")
+    return "\n".join(lines).replace("nan", "")
 
 
 def main() -> None:
@@ -216,19 +235,21 @@ def main() -> None:
     parser.add_argument("--samples", help="where to write the samples as a picture")
     a = parser.parse_args()
     if a.name is None:
-        return print(table())
+        fitting = [name for name in TRIALS if name.startswith("B: ")]
+        print(table([name for name in [*TRIALS, *OTHERS] if name not in fitting]))
+        return print(table(fitting))
     torch.set_num_threads(1)
     train_one = OTHERS.get(a.name) or (lambda minutes, seed: ours(a.name, minutes, seed))
-    record, samples = train_one(a.minutes, a.seed)
-    distance = Yardstick(flowers(32).x, N, efficientnet())(samples)
-    record = {"name": a.name, "minutes": a.minutes, "seed": a.seed} | record | distance._asdict()
-    print(a.name, record["steps"], "steps:", distance)
+    record, x = train_one(a.minutes, a.seed)
+    recipe = TRIALS[a.name][0] if a.name in TRIALS else flowers_recipe()
+    record = {"name": a.name, "minutes": a.minutes, "seed": a.seed} | record | measured(recipe, x)
+    print(record)
     with RESULTS.open("a") as f:
         f.write(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in record.items()}) + "\n")
     if a.samples:
         from torchvision.utils import save_image
 
-        save_image(samples[:50], a.samples, nrow=10, normalize=True, value_range=(-1, 1))
+        save_image(x[:50], a.samples, nrow=10, normalize=True, value_range=(-1, 1))
 
 
 if __name__ == "__main__":
