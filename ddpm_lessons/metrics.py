@@ -83,7 +83,7 @@ def inception() -> Features:
 
 
 def frechet(a: Tensor, b: Tensor) -> float:
-    """The Fréchet distance of the normal densities fitted to two sets of features (arXiv 1706.08500, eq. 6).
+    """The Fréchet distance of the normal densities fitted to two sets of features (arXiv 1706.08500, eq. 6).  (10.4)
 
     |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)).  a: (N, D), b: (M, D). Biased upwards, the more the smaller N.
     """
@@ -96,7 +96,10 @@ def frechet(a: Tensor, b: Tensor) -> float:
 
 
 def kernel(a: Tensor, b: Tensor) -> float:
-    """The kernel distance: squared MMD with k(x, y) = (x.y / D + 1)^3, unbiased (arXiv 1801.01401).  (N, D), (M, D)"""
+    """The kernel distance: squared MMD with k(x, y) = (x.y / D + 1)^3, unbiased (arXiv 1801.01401).  (10.9)
+
+    a: (N, D), b: (M, D).
+    """
     _check(a, b)
 
     def k(x, y):
@@ -110,9 +113,10 @@ def kernel(a: Tensor, b: Tensor) -> float:
 
 
 def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
-    """How many samples look real, how many real pictures could be samples (arXiv 1904.06991, eq. 2).  (N, D), (M, D)
+    """How many samples look real, how many real pictures could be samples (arXiv 1904.06991, eq. 2).  (10.11)
 
     A picture belongs to a set when it lies within the distance from one of the set's pictures to its k-th neighbour.
+    real: (N, D), fake: (M, D).
     """
     _check(real, fake)
     if k >= min(len(real), len(fake)):
@@ -127,9 +131,9 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, flo
 
 @torch.no_grad()
 def inception_score(logits: Tensor) -> float:
-    """exp of the mean KL(p(y | x) || p(y)) (arXiv 1606.03498, section 4): from 1 to K, high = sure and varied.  (N, K)
+    """exp of the mean KL(p(y | x) || p(y)) (arXiv 1606.03498, section 4): from 1 to K, high = sure and varied.  (10.10)
 
-    It never sees a real picture, and the classes are those that its network was trained on.
+    It never sees a real picture, and the classes are those that its network was trained on.  logits: (N, K)
     """
     log_p = logits.double().log_softmax(1)
     log_mean = log_p.logsumexp(0) - torch.tensor(float(len(log_p))).log()
@@ -138,10 +142,10 @@ def inception_score(logits: Tensor) -> float:
 
 @torch.no_grad()
 def perceptual(a: Tensor, b: Tensor, features: Features) -> Tensor:
-    """How different two pictures look, pair by pair: LPIPS (arXiv 1801.03924, eq. 1).  (N, C, H, W) twice -> (N,)
+    """How different two pictures look, pair by pair: LPIPS (arXiv 1801.03924, eq. 1).  (10.12)
 
-    Layer by layer the squared distance of the unit vectors at each place, averaged over places. The paper's weights of
-    the channels, learned from people's judgements for other networks, are all 1 here.
+    a, b: (N, C, H, W) -> (N,). Layer by layer the squared distance of the unit vectors at each place, averaged over
+    places. The paper's weights of the channels, learned from people's judgements for other networks, are all 1 here.
     """
     if a.shape != b.shape:
         raise ValueError(f"pairs of pictures of one shape are compared, got {tuple(a.shape)} and {tuple(b.shape)}")

@@ -157,7 +157,7 @@ def cifar10() -> Recipe:
         limit=dynamic_threshold,
         sampler=partial(ddpm, variance=beta),
         steps=1000,
-        minutes=60 * 24 * 30,
+        minutes=60 * 24 * 36,
     )
 
 
@@ -167,7 +167,7 @@ def cifar10_small() -> Recipe:
         cifar10(),
         name="cifar10_small",
         about="the same with a small network",
-        net=dict(channels=3, widths=(96, 160, 192), blocks=1, attend=1, patch=2, dropout=0.1),
+        net=dict(channels=3, widths=(64, 128, 160), blocks=1, attend=1, patch=2, dropout=0.1),
         predict=X0,
         weight=snr_plus_1(),
         batch=32,

@@ -9,5 +9,17 @@ from .lesson_06 import LESSON_06
 from .lesson_07 import LESSON_07
 from .lesson_08 import LESSON_08
 from .lesson_09 import LESSON_09
+from .lesson_10 import LESSON_10
 
-EXERCISES = LESSON_01 | LESSON_02 | LESSON_03 | LESSON_04 | LESSON_05 | LESSON_06 | LESSON_07 | LESSON_08 | LESSON_09
+EXERCISES = (
+    LESSON_01
+    | LESSON_02
+    | LESSON_03
+    | LESSON_04
+    | LESSON_05
+    | LESSON_06
+    | LESSON_07
+    | LESSON_08
+    | LESSON_09
+    | LESSON_10
+)
