@@ -12,7 +12,8 @@ def hsv(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     r, g, b = ((x.clamp(-1, 1) + 1) / 2).unbind(-3)
     value, low = torch.maximum(torch.maximum(r, g), b), torch.minimum(torch.minimum(r, g), b)
     chroma = (value - low).clamp(min=1e-6)
-    hue = torch.where(value == r, (g - b) / chroma % 6, torch.where(value == g, (b - r) / chroma + 2, (r - g) / chroma + 4))
+    hue = torch.where(value == g, (b - r) / chroma + 2, (r - g) / chroma + 4)
+    hue = torch.where(value == r, (g - b) / chroma % 6, hue)
     return 60 * hue, (value - low) / value.clamp(min=1e-6), value
 
 

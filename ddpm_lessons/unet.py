@@ -128,6 +128,37 @@ class Attention(nn.Module):
         return self.keep * (x + self.out(rearrange(h, "b g (h w) d -> b (g d) h w", h=x.shape[2])))
 
 
+class CrossAttention(nn.Module):
+    """Every place of the picture looks at every word (arXiv 2112.10752, section 3.3).  (B, C, H, W) -> same
+
+    words: (B, L, E);  mask: (B, L) bool, False for words that nobody may look at.
+    """
+
+    def __init__(self, c: int, e: int, parts: Parts, head: int = 32):
+        super().__init__()
+        self.keep = parts.keep
+        self.heads = next(g for g in range(max(1, c // head), 0, -1) if c % g == 0)
+        self.norm, self.q, self.kv = parts.norm(c), nn.Conv2d(c, c, 1), nn.Linear(e, 2 * c)
+        self.out = zero_(nn.Conv2d(c, c, 1))
+
+    def forward(self, x: Tensor, words: Tensor, mask: Tensor) -> Tensor:
+        q, k, v = self.asked(x, words)
+        h = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None])
+        return self.keep * (x + self.out(rearrange(h, "b g (h w) d -> b (g d) h w", h=x.shape[2])))
+
+    def asked(self, x: Tensor, words: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Questions of the places, keys and values of the words.  (B, heads, places or L, C / heads) each"""
+        q = rearrange(self.q(self.norm(x)), "b (g d) h w -> b g (h w) d", g=self.heads)
+        k, v = rearrange(self.kv(words), "b l (two g d) -> two b g l d", two=2, g=self.heads)
+        return q, k, v
+
+    def looks(self, x: Tensor, words: Tensor, mask: Tensor) -> Tensor:
+        """How much each place looks at each word, the mean over the heads.  -> (B, L, H, W), over L it sums to 1"""
+        q, k, _ = self.asked(x, words)
+        score = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(~mask[:, None, None], -torch.inf)
+        return rearrange(score.softmax(-1).mean(1), "b (h w) l -> b l h w", h=x.shape[2])
+
+
 def zero_(layer: nn.Module) -> nn.Module:
     """Set a layer to zero, in place, so that what it feeds starts as the identity."""
     for p in layer.parameters():
@@ -140,8 +171,10 @@ class UNet(nn.Module):
 
     channels: C;  widths: channels at each size, from the finest;  blocks: blocks a size on the way down;
     attend: self-attention from this level on (0 = everywhere);  cond: D of the condition's vector (0 = none);
+    tokens: E of its sequence (0 = none), to which each self-attention is followed by a cross-attention;
     patch: side of the pixel squares that become channels first (patch 2: a quarter of the work);  dropout: in blocks.
-    forward raises ValueError when H or W is not a multiple of patch * 2^(levels - 1), or the condition has another D.
+    forward raises ValueError when H or W is not a multiple of patch * 2^(levels - 1), or the condition has another D
+    or E.
     """
 
     def __init__(
@@ -151,12 +184,13 @@ class UNet(nn.Module):
         blocks: int = 1,
         attend: int = 2,
         cond: int = 0,
+        tokens: int = 0,
         patch: int = 1,
         dropout: float = 0.0,
         parts: Parts = Parts(),
     ):
         super().__init__()
-        self.channels, self.patch, self.cond = channels, patch, cond
+        self.channels, self.patch, self.cond, self.tokens = channels, patch, cond, tokens
         if widths[0] % 2:
             raise ValueError(f"the first width should be even, for the sines and cosines of the time, got {widths[0]}")
         self.multiple = patch * 2 ** (len(widths) - 1)
@@ -164,10 +198,13 @@ class UNet(nn.Module):
         self.time = nn.Sequential(parts.time(widths[0]), nn.Linear(widths[0], e), parts.act(), nn.Linear(e, e))
         self.told = nn.Linear(cond, e) if cond else None
         self.act = parts.act()
+        if tokens:  # a word that is always there, so that an empty text leaves something to look at
+            self.no_word, self.norm_words = nn.Parameter(torch.zeros(1, 1, tokens)), nn.LayerNorm(tokens)
 
         def block(c_in, c_out, level):
-            look = parts.attention and level >= attend
-            layers = [Block(c_in, c_out, e, dropout, parts)] + [Attention(c_out, parts)] * look
+            layers = [Block(c_in, c_out, e, dropout, parts)]
+            if parts.attention and level >= attend:
+                layers += [Attention(c_out, parts)] + ([CrossAttention(c_out, tokens, parts)] if tokens else [])
             return nn.ModuleList(layers)
 
         self.first = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
@@ -195,18 +232,18 @@ class UNet(nn.Module):
         e = self.time(t.to(x.device))
         if self.told is not None:  # no condition is the null condition: all zeros leave the bias
             e = e + (self.told.bias if cond is None else self.told(cond.vec.to(x)))
-        e = self.act(e)
+        e, words = self.act(e), self._words(len(x), cond)
         p = self.patch
         h = rearrange(x, "b c (h p1) (w p2) -> b (c p1 p2) h w", p1=p, p2=p)
         # channels last: the memory order in which CPUs and tensor cores convolve fastest
         h = self.first(h.contiguous(memory_format=torch.channels_last))
         bridges = [h]
         for stage in self.downs:
-            h = through(stage, h, e)
+            h = through(stage, h, e, words)
             bridges.append(h)
-        h = through(self.middle, h, e)
+        h = through(self.middle, h, e, words)
         for stage in self.ups:
-            h = through(stage, torch.cat([h, bridges.pop()], dim=1), e)
+            h = through(stage, torch.cat([h, bridges.pop()], dim=1), e, words)
         return rearrange(self.last(h), "b (c p1 p2) h w -> b c (h p1) (w p2)", p1=p, p2=p)
 
     def _check(self, x: Tensor, cond: Cond | None) -> None:
@@ -215,14 +252,31 @@ class UNet(nn.Module):
             raise ValueError(f"this net takes pictures (B, {self.channels}, H, W), got {tuple(x.shape)}")
         if x.shape[2] % m or x.shape[3] % m:
             raise ValueError(f"this net halves H and W down to 1/{m}: {tuple(x.shape[2:])} are not multiples of {m}")
-        if cond is not None and cond.vec.shape != (len(x), self.cond):
+        if cond is None:
+            return
+        if self.cond and cond.vec.shape != (len(x), self.cond):
             raise ValueError(f"this net takes conditions {(len(x), self.cond)}, got {tuple(cond.vec.shape)}")
+        if self.tokens and (cond.seq is None or cond.seq.shape[::2] != (len(x), self.tokens)):
+            got = None if cond.seq is None else tuple(cond.seq.shape)
+            raise ValueError(f"this net takes sequences ({len(x)}, L, {self.tokens}), got {got}")
+
+    def _words(self, n: int, cond: Cond | None) -> tuple[Tensor, ...]:
+        """What cross-attention sees: the word that is always there, then the text's; () for a net without."""
+        if not self.tokens:
+            return ()
+        first = self.no_word.expand(n, -1, -1)
+        always = torch.ones(n, 1, dtype=torch.bool, device=first.device)
+        if cond is None:
+            return first, always
+        words = self.norm_words(cond.seq.to(first))
+        return torch.cat([first, words.to(first)], dim=1), torch.cat([always, cond.mask.to(first.device)], dim=1)
 
 
-def through(stage: nn.ModuleList, h: Tensor, e: Tensor) -> Tensor:
-    """Pass h through a stage's layers; the blocks among them are told the time and the condition, e."""
+def through(stage: nn.ModuleList, h: Tensor, e: Tensor, words: tuple[Tensor, ...] = ()) -> Tensor:
+    """Pass h through a stage's layers: blocks are told the time and the condition, e, cross-attention the words."""
+    told = {Block: (e,), CrossAttention: words}
     for layer in stage:
-        h = layer(h, e) if isinstance(layer, Block) else layer(h)
+        h = layer(h, *told.get(type(layer), ()))
     return h
 
 

@@ -43,3 +43,23 @@ def test_both_is_one_batch_after_the_other():
 def test_a_condition_moves_to_a_device():
     cond = classes(torch.tensor([1]), 2).to("cpu")
     assert cond.vec.device.type == "cpu" and cond.vec.tolist() == [[0, 1]]
+
+
+def text(n=3):
+    """Two real tokens and one of padding."""
+    mask = torch.tensor([[True, True, False]]).expand(n, -1)
+    return Cond(torch.ones(n, 2), torch.ones(n, 3, 4), mask)
+
+
+def test_a_dropped_text_is_zeros_and_has_no_real_token(rng):
+    cond = text(1000).drop(0.3, rng)
+    gone = (cond.vec == 0).all(1)
+    assert gone.float().mean().item() == pytest.approx(0.3, abs=0.08)
+    assert (cond.seq[gone] == 0).all() and not cond.mask[gone].any() and cond.mask.dtype == torch.bool
+    assert (cond.seq[~gone] == 1).all() and torch.equal(cond.mask[~gone], text(1000).mask[~gone])
+
+
+def test_texts_are_joined_and_cut_like_vectors():
+    two = both(text(1), text(2).drop(1.0))
+    assert two.vec.shape == (3, 2) and two.seq.shape == (3, 3, 4) and two.mask.sum(1).tolist() == [2, 0, 0]
+    assert two.each(lambda v: v[1:]).mask.shape == (2, 3)

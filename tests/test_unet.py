@@ -8,6 +8,7 @@ import torch
 from ddpm_lessons.conditions import Cond, classes
 from ddpm_lessons.unet import (
     Attention,
+    CrossAttention,
     LearnedTime,
     MaxDown,
     Parts,
@@ -34,6 +35,12 @@ def shaken(net):
     return net.eval()
 
 
+def words(n, vec=None, seed=0):
+    """A text of two real tokens and one of padding."""
+    seq = torch.randn(n, 3, 5, generator=torch.Generator().manual_seed(seed))
+    return Cond(torch.zeros(n, 3) if vec is None else vec, seq, torch.tensor([[True, True, False]]).expand(n, -1))
+
+
 @pytest.mark.parametrize(
     "kw",
     [
@@ -43,6 +50,8 @@ def shaken(net):
         dict(patch=2),
         dict(attend=0),
         dict(cond=0),
+        dict(tokens=5),
+        dict(tokens=5, cond=0, attend=0),
         dict(parts=Parts(norm=torch.nn.BatchNorm2d, act=torch.nn.GELU)),
         dict(parts=Parts(down=MaxDown, time=LearnedTime)),
         dict(parts=Parts(residual=False, attention=False)),
@@ -52,7 +61,9 @@ def shaken(net):
 def test_out_comes_the_shape_that_went_in_and_all_weights_learn(kw):
     net = shaken(tiny(**kw))
     x = torch.randn(3, net.channels, 8, 16)
-    cond = classes(torch.tensor([0, 1, 2]), 3) if net.cond else None
+    cond = classes(torch.tensor([0, 1, 2]), 3) if net.cond or net.tokens else None
+    if net.tokens:
+        cond = words(3, vec=cond.vec)
     out = net(x, T3, cond)
     assert out.shape == x.shape
     out.square().mean().backward()
@@ -171,3 +182,52 @@ def test_any_even_widths_will_do_and_odd_ones_say_so():
     assert UNet(1, (10, 100), attend=0)(torch.zeros(1, 1, 8, 8), torch.tensor([1])).shape == (1, 1, 8, 8)
     with pytest.raises(ValueError, match="first width should be even, .* got 9"):
         UNet(1, (9, 18))
+
+
+# words
+
+
+def test_padding_is_not_seen_and_words_are():
+    net, x, cond = shaken(tiny(tokens=5)), torch.randn(2, 1, 8, 8), words(2)
+    out = net(x, T3[:2], cond)
+    other = cond.seq.clone()
+    other[:, 2] += 1
+    assert torch.equal(net(x, T3[:2], cond._replace(seq=other)), out)
+    other[:, 1] += torch.randn(5)
+    assert not torch.allclose(net(x, T3[:2], cond._replace(seq=other)), out)
+
+
+def test_a_dropped_text_is_no_text_whatever_its_length():
+    """Nobody looks at nothing: a word that is always there takes the softmax."""
+    net, x, cond = shaken(tiny(tokens=5)), torch.randn(2, 1, 8, 8), words(2)
+    out = net(x, T3[:2], cond.drop(1.0))
+    assert out.isfinite().all() and torch.allclose(out, net(x, T3[:2]), atol=1e-6)
+    shorter = Cond(cond.vec * 0, cond.seq[:, :1], torch.zeros(2, 1, dtype=torch.bool))
+    assert torch.allclose(net(x, T3[:2], shorter), out, atol=1e-6)
+
+
+def test_the_order_of_words_is_the_encoders_business():
+    net, x, cond = shaken(tiny(tokens=5)), torch.randn(2, 1, 8, 8), words(2)
+    turned = Cond(*(v if v is cond.vec else v.flip(1) for v in cond))
+    assert torch.allclose(net(x, T3[:2], cond), net(x, T3[:2], turned), atol=1e-5)
+
+
+def test_cross_attention_is_its_formula_and_its_maps_sum_to_1():
+    torch.manual_seed(0)
+    layer, x = CrossAttention(8, 5, Parts(), head=4), torch.randn(2, 8, 3, 3)
+    torch.nn.init.normal_(layer.out.weight)
+    seq, mask = torch.randn(2, 4, 5), torch.tensor([[True, True, False, True], [True, False, False, False]])
+    q, k, v = layer.asked(x, seq)
+    assert q.shape == (2, 2, 9, 4) and k.shape == v.shape == (2, 2, 4, 4)
+    weight = (q @ k.mT / 2).masked_fill(~mask[:, None, None], -math.inf).softmax(-1)
+    h = (weight @ v).permute(0, 1, 3, 2).reshape(2, 8, 3, 3)
+    torch.testing.assert_close(layer(x, seq, mask), x + layer.out(h))
+    looks = layer.looks(x, seq, mask)
+    assert looks.shape == (2, 4, 3, 3) and torch.allclose(looks.sum(1), torch.ones(2, 3, 3))
+    assert (looks[0, 2] == 0).all() and (looks[1, 0] == 1).all()
+
+
+@pytest.mark.parametrize("cond", [Cond(torch.zeros(2, 3)), words(3), words(2)._replace(seq=torch.zeros(2, 3, 4))])
+def test_a_text_of_another_shape_is_said(cond):
+    with pytest.raises(ValueError, match=r"this net takes (sequences \(2, L, 5\), got|conditions \(2, 3\), got)"):
+        tiny(tokens=5)(torch.zeros(2, 1, 8, 8), T3[:2], cond)
