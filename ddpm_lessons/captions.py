@@ -39,3 +39,16 @@ def colour_votes(x: Tensor) -> Tensor:
 def colours(x: Tensor) -> list[str]:
     """The colour with the most votes, picture by picture.  x: (N, 3, H, W) in [-1, 1]"""
     return [COLOURS[k] for k in colour_votes(x).argmax(-1).tolist()]
+
+
+def caption(colour: str, kind: str) -> str:
+    """ "a pink rose", "an orange tulip", and "a rose" where the colour is empty."""
+    return f"a{'n' * (colour[:1] in tuple('aeiou'))} {colour} {kind}".replace("  ", " ")
+
+
+def prompts(colour: str, kind: str) -> list[str]:
+    """What people write for such a picture, in several words; the colour may be empty."""
+    whole = caption(colour, kind)
+    bare = whole.partition(" ")[2]
+    said = [whole, bare, f"{bare}s", f"a photo of {whole}", f"draw {whole}", f"{whole} in a garden"]
+    return said + [f"a {kind} that is {colour}"] * bool(colour)

@@ -18,7 +18,7 @@ from .losses import diffusion_loss, snr_plus_1
 from .predict import EPS, X0, Denoise, Predict, V, denoiser
 from .samplers import Step, beta, ddim, ddpm, times
 from .schedules import Schedule, cosine
-from .train import Run, fit, load, save
+from .train import Batch, Run, fit, load, save
 from .unet import UNet
 
 
@@ -63,6 +63,10 @@ class Recipe:
     def pictures(self, folder: str | Path | None = None, size: int | None = None) -> data.Pictures:
         """The pictures to train on, with their margin, or those of another size.  Raises like `data.flowers`."""
         return self.load(self.size + self.margin if size is None else size, folder)
+
+    def batches(self, pictures: data.Pictures) -> Batch:
+        """rng -> (x0, cond), as `train` wants them."""
+        return data.batches(pictures, self.batch, self.size, self.flip)
 
     def build(self) -> UNet:
         """A new, untrained network."""
