@@ -1,0 +1,156 @@
+"""CLIP: prompts and pictures as unit vectors, how the tiny one is trained, and the way to OpenAI's."""
+
+import open_clip
+import pytest
+import torch
+
+from ddpm_lessons import data, text
+from ddpm_lessons.drawn import drawn
+from ddpm_lessons.text import Clip, ClipRecipe, held_out, load_clip, tiny_clip, zero_shot
+from ddpm_lessons.train import save, train
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return tiny_clip()
+
+
+def flowers(n=60, size=38):
+    return drawn(n, size, torch.Generator().manual_seed(0))
+
+
+def test_the_tiny_clip_is_an_open_clip_model(clip):
+    assert isinstance(clip.model, open_clip.model.CLIP) and not clip.model.training
+    again = tiny_clip().model.state_dict()
+    assert all(torch.equal(v, again[k]) for k, v in clip.model.state_dict().items())
+    assert not torch.equal(tiny_clip(1).model.text_projection, clip.model.text_projection)
+
+
+def test_prompts_are_unit_vectors_and_case_and_spaces_do_not_matter(clip):
+    v = clip.texts(["a pink rose", " A  Pink rose ", "a daisy"])
+    assert v.shape == (3, 128) and torch.allclose(v.norm(dim=1), torch.ones(3))
+    assert torch.allclose(v[0], v[1]) and not torch.allclose(v[0], v[2])
+
+
+@pytest.mark.parametrize("prompts", [[], [""], ["a rose", "  "], "a rose", [None]])
+def test_an_empty_prompt_is_said(prompts, clip):
+    with pytest.raises(ValueError, match="prompts are a list of texts with a word in each"):
+        clip.texts(prompts)
+
+
+@pytest.mark.parametrize("prompt", ["rose " * 500, "Ein blauer Löwenzahn", "薔薇", "🌹", "!?", "xqzt" * 50])
+def test_any_other_prompt_is_some_vector(prompt, clip):
+    assert clip.texts([prompt]).norm() == pytest.approx(1, abs=1e-5)
+
+
+def test_words_are_the_tokens_states_without_the_start(clip):
+    """The vector is the projection of the last real token's state."""
+    cond = clip.words(["a pink rose", "tulip"])
+    assert cond.mask.sum(1).tolist() == [4, 2]  # the words and the end
+    assert cond.seq.shape == (2, 23, 64) and (cond.seq[~cond.mask] == 0).all()
+    last = torch.stack([cond.seq[0, 3], cond.seq[1, 1]])
+    expected = torch.nn.functional.normalize(last @ clip.model.text_projection, dim=1)
+    torch.testing.assert_close(cond.vec, expected)
+    assert torch.allclose(cond.vec, clip.texts(["a pink rose", "tulip"]))
+
+
+def test_pictures_of_any_size_become_unit_vectors(clip):
+    x = flowers(3, 64).x
+    v = clip.pictures(x)
+    assert v.shape == (3, 128) and torch.allclose(v.norm(dim=1), torch.ones(3))
+    assert clip.prepared(x).shape == (3, 3, 32, 32)
+    own = Clip("own", clip.model, clip.tokenize, 64, mean=(0.25, 0.5, 0.5), std=(0.25, 1.0, 0.5))
+    white = own.prepared(torch.ones(1, 3, 64, 64))[0, :, 0, 0]
+    assert white.tolist() == pytest.approx([3.0, 0.5, 1.0])
+
+
+def test_unknown_words_are_named(clip):
+    assert clip.unknown(["A blue, BLUE rose!", "une rose"], ["a pink rose"]) == ["blue", "une"]
+
+
+# training
+
+
+def test_a_batch_has_one_picture_of_each_caption_and_none_that_is_held_out():
+    recipe, p = ClipRecipe(), flowers(400)
+    out = held_out(p)
+    assert 0.05 < out.double().mean() < 0.15 and torch.equal(out, held_out(p))
+    p.x[out] = -1.0  # black
+    batch, sizes = recipe.batches(p), set()
+    for seed in range(20):
+        x0, cond = batch(torch.Generator().manual_seed(seed))
+        assert x0.shape[1:] == (3, 32, 32) and cond.vec.shape == (len(x0), 24)
+        assert (x0.amax((1, 2, 3)) > -1).all() and len(cond.vec.unique(dim=0)) == len(x0)
+        sizes.add(len(x0))
+    assert 5 in sizes and max(sizes) > 8  # kinds alone; colours with kinds
+    again = batch(torch.Generator().manual_seed(19))
+    assert torch.equal(again[0], x0) and torch.equal(again[1].vec, cond.vec)
+
+
+def test_the_loss_is_the_papers():
+    """Cross-entropy over rows and over columns of the similarities, times a learned scale."""
+    recipe, net = ClipRecipe(), tiny_clip().model
+    x0, cond = recipe.batches(flowers(200))(torch.Generator().manual_seed(2))
+    image, words = net.encode_image(x0, normalize=True), net.encode_text(cond.vec, normalize=True)
+    score, right = net.logit_scale.exp() * image @ words.T, torch.arange(len(x0))
+    expected = sum(torch.nn.functional.cross_entropy(s, right) for s in (score, score.T)) / 2
+    torch.testing.assert_close(recipe.loss(net, x0, cond, None), expected)
+
+
+def test_a_few_steps_bring_captions_and_pictures_together():
+    recipe, p = ClipRecipe(decay=0.5), flowers(200)
+    run, batch = recipe.run(), recipe.batches(p)
+    first = batch(torch.Generator().manual_seed(2))
+    before = recipe.loss(run.net, *first, None).item()
+    for _ in train(run, batch, recipe.loss, 40):
+        pass
+    assert recipe.loss(run.net.eval(), *first, None).item() < before - 0.3
+    assert " held-out photographs are nearest to their kind's name, " in recipe.report(run.ema.module, p)
+
+
+def test_zero_shot_is_the_nearest_prompt(clip):
+    x = flowers(6).x
+    near = zero_shot(clip, x, ["a rose", "a daisy", "a tulip"])
+    score = clip.pictures(x) @ clip.texts(["a rose", "a daisy", "a tulip"]).T
+    assert near.tolist() == score.argmax(1).tolist()
+
+
+# other models
+
+
+def test_openais_is_loaded_by_the_same_lines(monkeypatch):
+    """Its weights are not to be had in a test: a small model of the same class stands in."""
+    asked = []
+
+    def create(name, pretrained, force_quick_gelu):
+        asked.append((name, pretrained, force_quick_gelu))
+        model = tiny_clip().model
+        model.visual.preprocess_cfg = {"size": (32, 32), "mean": (0.48, 0.46, 0.41), "std": (0.27, 0.26, 0.28)}
+        return model
+
+    monkeypatch.setattr(open_clip, "create_model", create)
+    clip = load_clip("ViT-B-32", "openai")
+    assert (
+        asked == [("ViT-B-32", "openai", True)] and clip.name == "ViT-B-32 openai" and clip.mean == (0.48, 0.46, 0.41)
+    )
+    assert clip.pictures(flowers(2).x).shape == (2, 128)
+
+
+def test_what_cannot_be_loaded_is_one_line(monkeypatch, tmp_path):
+    with pytest.raises(ValueError, match="open_clip knows no model 'ViT-X'"):
+        load_clip("ViT-X")
+    with pytest.raises(ValueError, match="ViT-B-32 has no weights 'mine'; there are openai, "):
+        load_clip("ViT-B-32", "mine")
+
+    def down(*args, **kw):
+        raise RuntimeError("Failed to download\nand more")
+
+    monkeypatch.setattr(open_clip, "create_model", down)
+    with pytest.raises(ConnectionError, match=r"ViT-B-32 cannot be downloaded \(Failed to download\)"):
+        load_clip("ViT-B-32", "openai")
+    monkeypatch.setattr(data, "bundled", lambda name: tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="no weights at .*clip.safetensors"):
+        load_clip()
+    save(tmp_path / "clip.safetensors", {k: v.half() for k, v in tiny_clip(3).model.state_dict().items()}, {})
+    assert torch.allclose(load_clip().model.text_projection, tiny_clip(3).model.text_projection, atol=1e-3)
+    assert text.load_clip().name == "tiny"
