@@ -14,12 +14,13 @@ from torchvision.utils import save_image
 from tqdm import tqdm
 
 from . import recipes
-from .data import Pictures, batches
+from .data import Pictures
 from .metrics import Yardstick, efficientnet, inception, linear_classifier
 from .recipes import RECIPES, Recipe
 from .samplers import ddim
+from .text import ClipRecipe
 from .train import Run, fast_precision, load_run, save_run, train
-from .unet import parameters
+from .unet import UNet, parameters
 
 SAVE_EVERY = 180  # seconds; what a power cut costs at most
 
@@ -122,8 +123,7 @@ def train_command(a: argparse.Namespace) -> None:
     bar = tqdm(total=total, unit=unit, bar_format=form, disable=not first)
     mean = None
     try:
-        batch = batches(pictures, recipe.batch, recipe.size, recipe.flip)
-        for log in train(run, batch, recipe.loss, steps, precision, accelerator):
+        for log in train(run, recipe.batches(pictures), recipe.loss, steps, precision, accelerator):
             mean = log.loss if mean is None else 0.98 * mean + 0.02 * log.loss
             now = time.monotonic()
             bar.set_postfix_str(f"step {log.step}, loss {mean:.4f}", refresh=False)
@@ -142,20 +142,25 @@ def train_command(a: argparse.Namespace) -> None:
     if stopped:
         print("stopped; saving", file=sys.stderr)
     keep(out, recipe, run)
-    n = len(recipe.classes)
-    print("sampling", 4 * n, "pictures")
-    quick = replace(recipe, sampler=ddim, steps=20)  # a look, where the recipe's own sampler may take an hour
-    grid(quick, run.ema.module, torch.arange(4 * n) % n, out / f"{recipe.name}.png", n)
-    print(f"step {run.step}; look at {out / f'{recipe.name}.png'}")
+    if isinstance(recipe, Recipe):
+        n = len(recipe.classes)
+        print("sampling", 4 * n, "pictures")
+        quick = replace(recipe, sampler=ddim, steps=20)  # a look, where the recipe's own sampler may take an hour
+        grid(quick, run.ema.module, torch.arange(4 * n) % n, out / f"{recipe.name}.png", n)
+        print(f"step {run.step}; look at {out / f'{recipe.name}.png'}")
+    else:
+        print(f"step {run.step}; {recipe.report(run.ema.module, pictures)}")
 
 
-def asked(a: argparse.Namespace) -> tuple[Recipe, Run, float, int]:
+def asked(a: argparse.Namespace) -> tuple[Recipe | ClipRecipe, Run, float, int]:
     """What `train` was asked for: the recipe, a new run or the saved one, at most so many minutes and so many steps."""
     recipe = recipes.recipe(a.name)
     if a.batch is not None:
+        if not isinstance(recipe, Recipe):
+            raise ValueError("a batch of CLIP's has one picture of each caption: leave --batch out")
         recipe = replace(recipe, batch=a.batch)
-    if recipe.batch < 1:
-        raise ValueError(f"--batch should be at least 1, got {recipe.batch}")
+        if recipe.batch < 1:
+            raise ValueError(f"--batch should be at least 1, got {recipe.batch}")
     minutes = recipe.minutes if a.minutes is None else a.minutes
     if not 0 < minutes < float("inf"):
         raise ValueError(f"--minutes should be above 0 and finite, got {minutes:g}")
@@ -170,6 +175,14 @@ def asked(a: argparse.Namespace) -> tuple[Recipe, Run, float, int]:
     if steps < 1:
         raise ValueError(f"--steps should be above the {run.step} steps that the run has taken, got {a.steps}")
     return recipe, run, minutes, steps
+
+
+def opened(weights: str) -> tuple[Recipe, UNet]:
+    """The recipe and the network in a file. Raises ValueError when it is none that makes pictures."""
+    recipe, net = recipes.open_weights(weights)
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"{weights} holds CLIP, which compares pictures and makes none; take another file")
+    return recipe, net
 
 
 def same_classes(recipe: Recipe, pictures: Pictures) -> Pictures:
@@ -239,7 +252,7 @@ def sample_command(a: argparse.Namespace) -> None:
     if a.n < 1:
         raise ValueError(f"-n should be at least 1, got {a.n}")
     begin = time.monotonic()
-    recipe, net = recipes.open_weights(a.weights)
+    recipe, net = opened(a.weights)
     names = recipe.classes
     if a.label is not None and a.label not in names:
         raise ValueError(f"there is no class {a.label!r} in {recipe.name}; there are {', '.join(names)}")
@@ -256,7 +269,7 @@ def sample_command(a: argparse.Namespace) -> None:
 def evaluate_command(a: argparse.Namespace) -> None:
     """Sample from a weights file and print how far the samples are from real pictures, and how long that took."""
     begin = time.monotonic()
-    recipe, net = recipes.open_weights(a.weights)
+    recipe, net = opened(a.weights)
     real = same_classes(recipe, recipe.pictures(a.against, recipe.size))
     features = inception() if a.inception else efficientnet()
     print(f"features of {2 * a.n} of the {real.source}, {a.n} samples of {a.weights} and their features")

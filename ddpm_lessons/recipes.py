@@ -18,6 +18,7 @@ from .losses import diffusion_loss, snr_plus_1
 from .predict import EPS, X0, Denoise, Predict, V, denoiser
 from .samplers import Step, beta, ddim, ddpm, times
 from .schedules import Schedule, cosine
+from .text import ClipRecipe
 from .train import Batch, Run, fit, load, save
 from .unet import UNet
 
@@ -189,24 +190,24 @@ def stl10() -> Recipe:
     return replace(cifar10(), name="stl10", about=about, load=data.stl10, classes=data.STL10, margin=4)
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {
+RECIPES: dict[str, Callable[[], Recipe | ClipRecipe]] = {
     f.__name__: f for f in (flowers, digits, drawn, cifar10, cifar10_small, stl10)
-}
+} | {"clip": ClipRecipe}
 
 
-def recipe(name: str) -> Recipe:
+def recipe(name: str) -> Recipe | ClipRecipe:
     """The recipe of that name. Raises ValueError, with the names there are, for another."""
     if name not in RECIPES:
         raise ValueError(f"there is no recipe {name!r}; there are {', '.join(RECIPES)}")
     return RECIPES[name]()
 
 
-def save_weights(path: str | Path, recipe: Recipe, net: nn.Module, step: int) -> None:
+def save_weights(path: str | Path, recipe: Recipe | ClipRecipe, net: nn.Module, step: int) -> None:
     """Write a trained network in half precision, with its recipe's name: a few MB. Raises OSError like `save`."""
     save(path, {k: v.half() for k, v in net.state_dict().items()}, {"recipe": recipe.name, "step": step})
 
 
-def open_weights(path: str | Path) -> tuple[Recipe, UNet]:
+def open_weights(path: str | Path) -> tuple[Recipe | ClipRecipe, nn.Module]:
     """Read what `save_weights` wrote -> (recipe, network). Raises FileNotFoundError or ValueError like `load`."""
     tensors, info = load(path)
     if "recipe" not in info:

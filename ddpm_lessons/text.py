@@ -114,7 +114,6 @@ class ClipRecipe:
     classes: tuple[str, ...] = data.FLOWERS
     size: int = TINY["vision_cfg"]["image_size"]
     margin: int = 6
-    batch: int = 1
     lr: float = 1e-3
     fall: float = 500
     decay: float = 0.995
