@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from . import data
+from .captions import caption
 from .conditions import Cond, classes
 from .forward import gauss
 from .guidance import clipped, dynamic_threshold, guided
@@ -29,6 +30,7 @@ class Recipe:
 
     net: the arguments of UNet;  drop: how often the class is hidden while training;  weight: of the loss, as a function
     of the SNR;  fall: the step from which the learning rate falls;  average_from: the step at which the average begins;
+    encode: prompts -> Cond, and tell: Pictures -> what they show (`data.Tell`), where texts take the classes' place;
     limit: what keeps guesses of x0 in bounds;  sampler, steps, scale (guidance): how pictures are made;
     minutes: of training on two CPU cores before the samples are worth a look.
     """
@@ -50,6 +52,8 @@ class Recipe:
     decay: float = 0.9995
     average_from: int = 0
     drop: float = 0.1
+    encode: Callable[[list[str]], Cond] | None = None
+    tell: Callable[[data.Pictures], data.Tell] | None = None
     limit: Callable[[Denoise], Denoise] = clipped
     sampler: Callable[..., Iterator[Step]] = ddim
     steps: int = 20
@@ -67,11 +71,11 @@ class Recipe:
 
     def batches(self, pictures: data.Pictures) -> Batch:
         """rng -> (x0, cond), as `train` wants them."""
-        return data.batches(pictures, self.batch, self.size, self.flip)
+        return data.batches(pictures, self.batch, self.size, self.flip, self.tell and self.tell(pictures))
 
     def build(self) -> UNet:
         """A new, untrained network."""
-        return UNet(**self.net, cond=len(self.classes))
+        return UNet(**{"cond": len(self.classes)} | self.net)
 
     def run(self, seed: int = 0) -> Run:
         """A new training run; the seed fixes the network's first weights as well."""
@@ -79,23 +83,39 @@ class Recipe:
             torch.manual_seed(seed)
             return Run(self.build(), self.lr, self.decay, seed, self.fall, self.average_from)
 
+    def condition(self, what: Tensor | list[str]) -> Cond:
+        """What the network is told: labels (N,), or prompts where it was trained on texts.  Raises ValueError."""
+        if self.encode is None and not isinstance(what, Tensor):
+            raise ValueError(f"{self.name} knows no prompts, only the classes {', '.join(self.classes)}")
+        if self.encode is None:
+            return classes(what, len(self.classes))
+        if isinstance(what, Tensor):
+            classes(what, len(self.classes))  # raises for those that are none
+            what = [caption("", self.classes[k]) for k in what.tolist()]
+        return self.encode(what)
+
     def loss(self, net: nn.Module, x0: Tensor, cond: Cond, rng: torch.Generator) -> Tensor:
         """The simple loss with the condition hidden now and then, as `train` calls it.  x0: (B, C, H, W) -> ()"""
         return diffusion_loss(net, self.schedule, self.predict, x0, cond.drop(self.drop, rng), self.weight, rng=rng)
 
     def sample(
-        self, net: nn.Module, labels: Tensor, steps: int | None = None, scale: float | None = None, seed: int = 0
+        self,
+        net: nn.Module,
+        what: Tensor | list[str],
+        steps: int | None = None,
+        scale: float | None = None,
+        seed: int = 0,
     ) -> Iterator[Step]:
-        """Pictures of the given classes, step by step, guided and kept in bounds.  labels: (N,) -> (N, C, H, W) each
+        """Pictures of the given classes or prompts, step by step, guided and kept in bounds.  (N,) -> (N, C, H, W) each
 
-        Raises ValueError for a label that is no class and for steps outside 1..T.
+        Raises ValueError for a label that is no class, an empty prompt, and for steps outside 1..T.
         """
         net.eval()
         device = next(net.parameters()).device
-        x = torch.empty(len(labels), self.channels, self.size, self.size, device=device)
+        cond = self.condition(what).to(device)
+        x = torch.empty(len(what), self.channels, self.size, self.size, device=device)
         d = guided(denoiser(net, self.schedule, self.predict), self.scale if scale is None else scale)
         rng = torch.Generator().manual_seed(seed)
-        cond = classes(labels, len(self.classes)).to(device)
         ts = times(self.schedule.T, self.steps if steps is None else steps)
         return self.sampler(self.limit(d), self.schedule, gauss(x, rng), ts, cond, rng)
 

@@ -146,10 +146,7 @@ class ClipRecipe:
         def batch(rng):
             group = groups[(0, 0, 1, 2)[int(torch.randint(4, (), generator=rng))]]
             i = torch.tensor([p[int(torch.randint(len(p), (), generator=rng))] for p in group.values()])
-            top, left = torch.randint(x.shape[-1] - self.size + 1, (2,), generator=rng).tolist()
-            x0 = x[i, :, top : top + self.size, left : left + self.size]
-            mirrored = torch.rand(len(i), generator=rng) < 0.5
-            x0 = torch.where(mirrored[:, None, None, None], x0.flip(-1), x0)
+            x0 = data.cropped(x, i, self.size, True, rng)
             rows = [said[key][int(torch.randint(len(said[key]), (), generator=rng))] for key in group]
             return x0, Cond(torch.stack(rows))
 
@@ -171,6 +168,25 @@ class ClipRecipe:
         same = zero_shot(clip, x, colour) == torch.tensor([COLOURS.index(c) for c in colours(x)])
         kind, colour = (f"{100 * v.double().mean():.0f} %" for v in (right, same))
         return f"{kind} of {len(x)} held-out photographs are nearest to their kind's name, {colour} to their colour's"
+
+
+def told_captions(clip: Clip, pictures: data.Pictures) -> data.Tell:
+    """What `data.batches` asks for: a random one of the texts that fit each picture, encoded once.
+
+    Half the texts name the colour, which is read off the pixels, and the kind; half the kind alone.
+    """
+    keys = list(zip(colours(pictures.x), (pictures.classes[k] for k in pictures.y.tolist()), strict=True))
+    said = {key: prompts(*key)[:6] + prompts("", key[1])[:6] for key in sorted(set(keys))}
+    table, first = clip.words([p for texts in said.values() for p in texts]), {k: 12 * i for i, k in enumerate(said)}
+    place = torch.tensor([first[key] for key in keys])
+    return lambda i, rng: table.each(lambda v, j=place[i] + torch.randint(12, (len(i),), generator=rng): v[j])
+
+
+def told_pictures(clip: Clip, pictures: data.Pictures) -> data.Tell:
+    """What `data.batches` asks for: each picture's own vector, computed once.  (System A: texts when sampling.)"""
+    size, margin = clip.size, max(pictures.x.shape[-1] - clip.size, 0) // 2
+    vec = clip.pictures(pictures.x[..., margin : margin + size, margin : margin + size])
+    return lambda i, rng: Cond(vec[i])
 
 
 def zero_shot(clip: Clip, x: Tensor, prompts: list[str]) -> Tensor:

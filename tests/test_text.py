@@ -1,12 +1,26 @@
 """CLIP: prompts and pictures as unit vectors, how the tiny one is trained, and the way to OpenAI's."""
 
+import dataclasses
+
 import open_clip
 import pytest
 import torch
 
 from ddpm_lessons import data, text
+from ddpm_lessons.captions import colours, prompts
 from ddpm_lessons.drawn import drawn
-from ddpm_lessons.text import Clip, ClipRecipe, held_out, load_clip, tiny_clip, zero_shot
+from ddpm_lessons.recipes import Recipe
+from ddpm_lessons.schedules import cosine
+from ddpm_lessons.text import (
+    Clip,
+    ClipRecipe,
+    held_out,
+    load_clip,
+    tiny_clip,
+    told_captions,
+    told_pictures,
+    zero_shot,
+)
 from ddpm_lessons.train import save, train
 
 
@@ -113,6 +127,49 @@ def test_zero_shot_is_the_nearest_prompt(clip):
     near = zero_shot(clip, x, ["a rose", "a daisy", "a tulip"])
     score = clip.pictures(x) @ clip.texts(["a rose", "a daisy", "a tulip"]).T
     assert near.tolist() == score.argmax(1).tolist()
+
+
+# what a network is told
+
+
+def test_a_picture_is_told_by_texts_that_fit_it(clip):
+    """Half of them name its colour."""
+    p = flowers(40)
+    tell, rng = told_captions(clip, p), torch.Generator().manual_seed(0)
+    places = torch.tensor([7] * 200)
+    cond = tell(places, rng)
+    colour, kind = colours(p.x[7:8])[0], p.classes[p.y[7]]
+    fit = clip.texts(prompts(colour, kind) + prompts("", kind))
+    nearest = (cond.vec @ fit.T).max(1).values
+    assert torch.allclose(nearest, torch.ones(200), atol=1e-5) and len(cond.vec.unique(dim=0)) == 12
+    named = (cond.vec @ clip.texts(prompts(colour, kind)).T).max(1).values > 1 - 1e-5
+    assert 0.35 < named.double().mean() < 0.65
+    assert cond.seq.shape == (200, 23, 64) and cond.mask.any(1).all()
+
+
+def test_a_picture_is_told_by_its_own_vector(clip):
+    p = flowers(6, 38)
+    cond = told_pictures(clip, p)(torch.tensor([4, 1]), torch.Generator())
+    assert torch.allclose(cond.vec, clip.pictures(p.x[[4, 1], :, 3:35, 3:35]), atol=1e-5) and cond.seq is None
+
+
+def test_a_recipe_trains_on_texts_and_samples_from_prompts(clip):
+    net = dict(channels=3, widths=(8, 16), attend=1, patch=2, cond=128, tokens=64)
+    load = lambda size, folder: flowers(20, size)  # noqa: E731
+    recipe = Recipe("told", "", load, data.FLOWERS, 16, net, cosine(20), batch=4, encode=clip.words)
+    recipe = dataclasses.replace(recipe, tell=lambda p: told_captions(clip, p), steps=2)
+    run = recipe.run()
+    assert len(list(train(run, recipe.batches(recipe.pictures()), recipe.loss, 3))) == 3
+    torch.nn.init.normal_(run.net.last[2].weight)
+    *_, said = recipe.sample(run.net, ["a rose", "a daisy"])
+    *_, label = recipe.sample(run.net, torch.tensor([2, 0]))
+    assert said.x.shape == (2, 3, 16, 16) and torch.equal(said.x, label.x)
+    with pytest.raises(ValueError, match="prompts are a list of texts"):
+        recipe.sample(run.net, [" "])
+    with pytest.raises(ValueError, match=r"labels should lie in 0\.\.4"):
+        recipe.sample(run.net, torch.tensor([5]))
+    with pytest.raises(ValueError, match="told knows no prompts, only the classes daisy, dandelion"):
+        dataclasses.replace(recipe, encode=None).sample(run.net, ["a rose"])
 
 
 # other models
