@@ -82,11 +82,11 @@ TRIALS: dict[str, tuple[Recipe, str]] = {  # name -> (recipe, what was expected)
     ),
     "v, 1 + SNR up to 5": (
         replace(NARROW, weight=lambda snr: snr_plus_1()(snr) / (snr + 1)),
-        "the same loss as x0, 1 + SNR; if the weight made the difference: as good",
+        "as x0 early, and finer",
     ),
     "v for a standard deviation of 0.5": (
         replace(NARROW, predict=v_of(0.5)),
-        "between v and x0: less of x_t's noise is passed on",
+        "between v and x0",
     ),
     "the recipe with x0": (
         replace(flowers_recipe(), predict=X0, weight=snr_plus_1()),
