@@ -14,11 +14,11 @@ from torchvision.utils import save_image
 from tqdm import tqdm
 
 from . import recipes
-from .data import Pictures
+from .data import Pictures, bundled
 from .metrics import Yardstick, efficientnet, inception, linear_classifier
 from .recipes import RECIPES, Recipe
 from .samplers import ddim
-from .text import ClipRecipe
+from .text import ClipRecipe, load_clip
 from .train import Run, fast_precision, load_run, save_run, train
 from .unet import UNet, parameters
 
@@ -35,7 +35,7 @@ A diffusion model learns to take noise off pictures, and then makes pictures fro
 
   python -m ddpm_lessons train digits --minutes 5 --out runs     teach a small network to write
   python -m ddpm_lessons sample runs/digits.safetensors          let it write: grid.png
-  python -m ddpm_lessons sample data/flowers.safetensors         the same with the weights that came along
+  python -m ddpm_lessons sample --prompt "a pink rose"            the same with the weights that came along
   python -m ddpm_lessons evaluate data/flowers.safetensors       how far its pictures are from photographs
 """
 TRAIN = f"""\
@@ -51,8 +51,9 @@ In the --out folder you find, at most {SAVE_EVERY // 60} minutes old:
 SAMPLE = """\
 Make pictures from noise with trained weights, step by step from x_T, pure noise, to x_0.
 
+  --prompt  in words that the network was told in training; it says which ones were not among them
   --steps   more steps, finer pictures, proportionally slower; 10 to 50 is usual
-  --scale   guidance: 1 = as trained, 2 to 4 = clearer and less varied, 0 = the class is ignored
+  --scale   guidance: 1 = as trained, 2 to 4 = clearer and less varied, 0 = the prompt or class is ignored
 """
 EVALUATE = """\
 Measure samples against real pictures: how far they are, beside how far real pictures are from other real ones, the
@@ -80,9 +81,16 @@ def arguments() -> argparse.ArgumentParser:
     t.add_argument("--resume", action="store_true", help="go on with the run that lies in --out")
     t.add_argument("--seed", type=int, default=0, help="another seed is another run (default: 0)")
     s = commands.add_parser("sample", help="make pictures", description=SAMPLE, formatter_class=lines)
-    s.add_argument("weights", metavar="WEIGHTS", help="a .safetensors file that `train` wrote")
+    s.add_argument(
+        "weights",
+        metavar="WEIGHTS",
+        nargs="?",
+        help="a .safetensors file that `train` wrote (default: the bundled one)",
+    )
     s.add_argument("-n", type=int, default=16, help="how many pictures (default: 16)")
-    s.add_argument("--class", dest="label", metavar="NAME", help="one class only (default: all in turn)")
+    what = s.add_mutually_exclusive_group()
+    what.add_argument("--prompt", metavar="TEXT", help='what to paint, such as "a pink rose"')
+    what.add_argument("--class", dest="label", metavar="NAME", help="one class only (default: all in turn)")
     s.add_argument("--out", metavar="FILE", default="grid.png", help="the picture file (default: grid.png)")
     e = commands.add_parser("evaluate", help="measure samples", description=EVALUATE, formatter_class=lines)
     e.add_argument("weights", metavar="WEIGHTS", help="a .safetensors file that `train` wrote")
@@ -101,7 +109,7 @@ def train_command(a: argparse.Namespace) -> None:
     recipe, run, minutes, steps = asked(a)
     out = Path(a.out)
     out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made should cost no training
-    pictures = same_classes(recipe, recipe.pictures(a.data))
+    recipe, pictures = fitting(recipe, recipe.pictures(a.data))
     accelerator = launched()
     first = accelerator is None or accelerator.is_main_process  # the others compute and keep quiet
     device = here() if accelerator is None else accelerator.device
@@ -185,11 +193,16 @@ def opened(weights: str) -> tuple[Recipe, UNet]:
     return recipe, net
 
 
-def same_classes(recipe: Recipe, pictures: Pictures) -> Pictures:
-    """The pictures themselves. Raises ValueError when they show other things than the recipe's."""
+def fitting(recipe: Recipe | ClipRecipe, pictures: Pictures) -> tuple[Recipe | ClipRecipe, Pictures]:
+    """The recipe, for the classes of the pictures where it is told texts, and the pictures.
+
+    Raises ValueError when they show other things than a recipe that is told classes knows.
+    """
+    if isinstance(recipe, Recipe) and recipe.encode is not None:
+        return replace(recipe, classes=pictures.classes), pictures
     if pictures.classes != recipe.classes:
         raise ValueError(f"the data hold {', '.join(pictures.classes)}; the recipe wants {', '.join(recipe.classes)}")
-    return pictures
+    return recipe, pictures
 
 
 def here() -> torch.device:
@@ -224,24 +237,25 @@ def keep(out: Path, recipe: Recipe, run: Run) -> None:
     recipes.save_weights(out / f"{recipe.name}.safetensors", recipe, run.ema.module, run.step)
 
 
-def grid(recipe: Recipe, net, labels, file: Path, columns: int, steps=None, scale=None, seed: int = 0) -> None:
-    """Sample one picture a label and write them as one file. Raises OSError when it cannot be written."""
+def grid(recipe: Recipe, net, what, file: Path, columns: int, steps=None, scale=None, seed: int = 0) -> None:
+    """Sample one picture a label or prompt and write them as one file. Raises OSError when it cannot be written."""
     if file.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"} or file.is_dir():
         raise ValueError(f"{file} should be a picture file, such as grid.png")
     file.parent.mkdir(parents=True, exist_ok=True)
-    x = samples(recipe, net, labels, steps, scale, seed)
+    x = samples(recipe, net, what, steps, scale, seed)
     save_image(x, file, nrow=columns, normalize=True, value_range=(-1, 1))
 
 
-def samples(recipe: Recipe, net, labels, steps=None, scale=None, seed: int = 0) -> Tensor:
-    """One picture a label, with a bar, in the device's fastest precision.  (N,) -> (N, C, H, W)"""
+def samples(recipe: Recipe, net, what: Tensor | list[str], steps=None, scale=None, seed: int = 0) -> Tensor:
+    """One picture a label or prompt, with a bar, in the device's fastest precision.  (N,) -> (N, C, H, W)"""
     steps = recipe.steps if steps is None else steps
     device = next(net.parameters()).device
     precision, done = fast_precision(device), []
-    with tqdm(total=steps * len(labels), unit=" picture steps") as bar:
-        for i, part in enumerate(labels.split(64)):  # so that any number fits into memory
+    with tqdm(total=steps * len(what), unit=" picture steps") as bar:
+        for i in range(0, len(what), 64):  # so that any number fits into memory
+            part = what[i : i + 64]
             with torch.autocast(device.type, dtype=precision, enabled=precision is not None):
-                for step in recipe.sample(net, part, steps, scale, seed + i):
+                for step in recipe.sample(net, part, steps, scale, seed + i // 64):
                     bar.update(len(part))
             done.append(step.x.float().cpu())
     return torch.cat(done)
@@ -252,15 +266,21 @@ def sample_command(a: argparse.Namespace) -> None:
     if a.n < 1:
         raise ValueError(f"-n should be at least 1, got {a.n}")
     begin = time.monotonic()
-    recipe, net = opened(a.weights)
+    recipe, net = opened(a.weights or bundled("flowers_text.safetensors"))
     names = recipe.classes
     if a.label is not None and a.label not in names:
         raise ValueError(f"there is no class {a.label!r} in {recipe.name}; there are {', '.join(names)}")
-    labels = torch.arange(a.n) % len(names) if a.label is None else torch.full((a.n,), names.index(a.label))
-    columns = len(names) if a.label is None else round(a.n**0.5)
+    if a.prompt is not None:
+        what = [a.prompt] * a.n
+        recipe.condition(what[:1])  # an empty prompt is said before anything else
+        for note in load_clip().notes(a.prompt, recipe.texts) if recipe.texts else ():
+            print("note:", note)
+    else:
+        what = torch.arange(a.n) % len(names) if a.label is None else torch.full((a.n,), names.index(a.label))
+    columns = len(names) if a.prompt is None and a.label is None else round(a.n**0.5)
     net.to(here())
     loaded = time.monotonic()
-    grid(recipe, net, labels, Path(a.out), columns, a.steps, a.scale, a.seed)
+    grid(recipe, net, what, Path(a.out), columns, a.steps, a.scale, a.seed)
     sampled = time.monotonic()
     steps = recipe.steps if a.steps is None else a.steps
     print(f"{a.n} pictures in {a.out}: {loaded - begin:.1f} s to load, {sampled - loaded:.1f} s for {steps} steps")
@@ -270,7 +290,7 @@ def evaluate_command(a: argparse.Namespace) -> None:
     """Sample from a weights file and print how far the samples are from real pictures, and how long that took."""
     begin = time.monotonic()
     recipe, net = opened(a.weights)
-    real = same_classes(recipe, recipe.pictures(a.against, recipe.size))
+    recipe, real = fitting(recipe, recipe.pictures(a.against, recipe.size))
     features = inception() if a.inception else efficientnet()
     print(f"features of {2 * a.n} of the {real.source}, {a.n} samples of {a.weights} and their features")
     measure = Yardstick(real.x, a.n, features)

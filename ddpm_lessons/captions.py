@@ -52,3 +52,9 @@ def prompts(colour: str, kind: str) -> list[str]:
     bare = whole.partition(" ")[2]
     said = [whole, bare, f"{bare}s", f"a photo of {whole}", f"draw {whole}", f"{whole} in a garden"]
     return said + [f"a {kind} that is {colour}"] * bool(colour)
+
+
+def names(kind: str) -> list[str]:
+    """How people ask for a kind of thing, a digit as well as a flower."""
+    whole = caption("", kind)
+    return [whole, kind, f"draw {whole}", f"a picture of {whole}"]

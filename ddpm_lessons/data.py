@@ -83,14 +83,19 @@ def bundled(name: str) -> Path:
 def flowers(size: int, folder: str | Path | None = None) -> Pictures:
     """Photographs of five flowers, TF-Flowers: those in `folder`, or in `root()` and downloaded there once, 229 MB.
 
+    A folder of files named class_index.jpg will do as well.
+
     -> x: (N, 3, size, size). Raises FileNotFoundError when `folder` has none, ConnectionError when the host cannot be
     reached, ValueError for a broken file.
     """
     here = Path(folder or root())
     found = [f for f in (here / "flower_photos", here / "flowers_128", here) if (f / "daisy").is_dir()]
+    if not found and numbered_files(here):
+        return class_files(here, size)
     if not found and folder:
         raise FileNotFoundError(
-            f"no photographs in {here}: wanted is {here}/daisy/*.jpg; without --data they are fetched"
+            f"no photographs in {here}: wanted is {here}/daisy/*.jpg, or {here}/daisy_1.jpg; "
+            "without --data they are fetched"
         )
     if not found:
         fetch(TF_FLOWERS, here)
@@ -130,11 +135,28 @@ def class_folders(folder: str | Path, size: int) -> Pictures:
     files = sorted(f for f in folder.glob("*/*") if f.suffix.lower() in SUFFIXES and f.name[0] != ".")
     if not files:
         raise FileNotFoundError(f"no pictures in {folder}/CLASS/; wanted are {', '.join(sorted(SUFFIXES))}")
-    names = sorted({f.parent.name for f in files})
-    x = torch.empty(len(files), 3, size, size)
-    for i, f in enumerate(tqdm(files, desc="reading pictures", leave=False)):
+    return _read(files, [f.parent.name for f in files], size)
+
+
+def numbered_files(folder: str | Path) -> list[Path]:
+    """The pictures of a folder that are named class_index.jpg, as System E has them: daisy_17.jpg, in order."""
+    found = (f for f in Path(folder).glob("*_*") if f.suffix.lower() in SUFFIXES)
+    return sorted(f for f in found if f.stem.rpartition("_")[0] and f.stem.rpartition("_")[2].isdigit())
+
+
+def class_files(folder: str | Path, size: int) -> Pictures:
+    """A folder of pictures named class_index.jpg.  Raises like `class_folders`."""
+    files = numbered_files(folder)
+    if not files:
+        raise FileNotFoundError(f"no pictures in {folder} that are named class_index.jpg, such as daisy_17.jpg")
+    return _read(files, [f.stem.rpartition("_")[0] for f in files], size)
+
+
+def _read(files: list[Path], named: list[str], size: int) -> Pictures:
+    names, x = sorted(set(named)), torch.empty(len(files), 3, size, size)
+    for i, f in enumerate(tqdm(files, desc="reading pictures", leave=False, mininterval=0.5)):
         x[i] = picture(f, size)
-    y = torch.tensor([names.index(f.parent.name) for f in files])
+    y = torch.tensor([names.index(n) for n in named])
     return Pictures(x, y, tuple(PLURALS.get(n, n) for n in names), f"{len(files)} photographs")
 
 

@@ -15,6 +15,11 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 
+def cache_folder() -> Path:
+    """Where the course keeps what it fetched or worked out: a cache in the home folder."""
+    return Path.home() / ".cache" / "ddpm_lessons"
+
+
 def root() -> Path:
     """Where data sets live: the folder that DDPM_LESSONS_DATA names, or a cache in the home folder.
 
@@ -25,7 +30,7 @@ def root() -> Path:
     if named == "none":
         raise ConnectionError("DDPM_LESSONS_DATA=none forbids downloads; let it name a folder with the data set")
     if not named:
-        return Path.home() / ".cache" / "ddpm_lessons"
+        return cache_folder()
     # a relative one is meant from where the user stands, or from the project: notebooks run in their own folder
     for folder in (Path(named).expanduser(), Path(__file__).parents[1] / named):
         if folder.is_dir():

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from . import data
-from .captions import caption
+from .captions import COLOURS, caption, names, prompts
 from .conditions import Cond, classes
 from .forward import gauss
 from .guidance import clipped, dynamic_threshold, guided
 from .losses import diffusion_loss, snr_plus_1
 from .predict import EPS, X0, Denoise, Predict, V, denoiser
 from .samplers import Step, beta, ddim, ddpm, times
-from .schedules import Schedule, cosine
-from .text import ClipRecipe
+from .schedules import Schedule, cosine, linear
+from .text import ClipRecipe, load_clip, told_captions, told_names, told_pictures
 from .train import Batch, Run, fit, load, save
-from .unet import UNet
+from .unet import LearnedTime, MaxDown, Parts, StrideDown, TransposedUp, UNet
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Recipe:
     net: the arguments of UNet;  drop: how often the class is hidden while training;  weight: of the loss, as a function
     of the SNR;  fall: the step from which the learning rate falls;  average_from: the step at which the average begins;
     encode: prompts -> Cond, and tell: Pictures -> what they show (`data.Tell`), where texts take the classes' place;
+    texts: all that it may have been told;
     limit: what keeps guesses of x0 in bounds;  sampler, steps, scale (guidance): how pictures are made;
     minutes: of training on two CPU cores before the samples are worth a look.
     """
@@ -54,6 +55,7 @@ class Recipe:
     drop: float = 0.1
     encode: Callable[[list[str]], Cond] | None = None
     tell: Callable[[data.Pictures], data.Tell] | None = None
+    texts: tuple[str, ...] = ()
     limit: Callable[[Denoise], Denoise] = clipped
     sampler: Callable[..., Iterator[Step]] = ddim
     steps: int = 20
@@ -210,8 +212,117 @@ def stl10() -> Recipe:
     return replace(cifar10(), name="stl10", about=about, load=data.stl10, classes=data.STL10, margin=4)
 
 
+def flowers_text() -> Recipe:
+    """The same photographs at 32 px, told in words: the text's vector, and cross-attention to each of its words."""
+    return replace(
+        flowers(),
+        name="flowers_text",
+        about="photographs of five flowers, from a prompt",
+        net=dict(channels=3, widths=(80, 128, 160), blocks=1, attend=1, patch=2, cond=128, tokens=64),
+        encode=lambda prompts: load_clip().words(prompts),
+        tell=lambda pictures: told_captions(load_clip(), pictures),
+        texts=tuple(p for k in data.FLOWERS for colour in ("", *COLOURS) for p in prompts(colour, k)),
+        scale=3.0,
+    )
+
+
+def flowers_clip() -> Recipe:
+    """System A as published: told CLIP ViT-B/32's vector of the picture itself, and of a text when sampling.
+
+    T = 400, linear, eps, no attention, GELU. Its 100 epochs are 3,400 steps of 128. w from -2 to 2 there is our scale
+    from -1 to 3. It had 44.9 M parameters; how many blocks and how wide a time embedding is not told.
+    """
+    openais = lambda: load_clip("ViT-B-32", "openai")  # noqa: E731
+    return Recipe(
+        "flowers_clip",
+        "photographs of five flowers, from a prompt, system A at full size",
+        data.flowers,
+        data.FLOWERS,
+        32,
+        dict(channels=3, widths=(256, 256, 512), cond=512, parts=Parts(act=nn.GELU, attention=False)),
+        schedule=linear(400, 1e-4, 0.02),
+        predict=EPS,
+        batch=128,
+        lr=1e-4,
+        encode=lambda prompts: Cond(openais().texts(prompts)),
+        tell=lambda pictures: told_pictures(openais(), pictures),
+        sampler=ddpm,
+        steps=400,
+        scale=3.0,
+        minutes=60 * 24,
+    )
+
+
+def flowers_text_simple() -> Recipe:
+    """System E's first network: learned time, the text's vector added to it, max pooling, repeated pixels, two levels.
+
+    56 px, T = 1000, batch 128, 2e-4; its 45 epochs are 1,300 steps. The vectors are our CLIP's, 128 wide for 512.
+    """
+    return Recipe(
+        "flowers_text_simple",
+        "photographs of five flowers at 56 px, from a prompt, system E's simple network",
+        data.flowers,
+        data.FLOWERS,
+        56,
+        dict(channels=3, widths=(64, 128), cond=128, parts=Parts(time=LearnedTime, down=MaxDown, attention=False)),
+        schedule=linear(1000),
+        predict=EPS,
+        batch=128,
+        lr=2e-4,
+        encode=lambda prompts: load_clip().words(prompts),
+        tell=lambda pictures: told_names(load_clip(), pictures),
+        texts=tuple(p for k in data.FLOWERS for p in names(k)),
+        sampler=ddpm,
+        steps=1000,
+        minutes=60 * 6,
+    )
+
+
+def flowers_text_guided() -> Recipe:
+    """System E's second: cross-attention at each size, stride-2 and transposed convolutions, attention in the middle.
+
+    Its text was one vector, to which attention has no choice; here it is the text's words.
+    """
+    parts = Parts(down=StrideDown, up=TransposedUp)
+    return replace(
+        flowers_text_simple(),
+        name="flowers_text_guided",
+        about="the same, system E's network that looks at the text",
+        net=dict(channels=3, widths=(64, 128), blocks=2, attend=2, cond=0, tokens=64, cross=0, parts=parts),
+    )
+
+
+def mnist_text() -> Recipe:
+    """System E's digits, "draw a six", in the small network of `digits` with both ways to the text."""
+    spelled = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return replace(
+        digits(),
+        name="mnist_text",
+        about="handwritten digits (MNIST), from a prompt",
+        load=lambda size, folder: data.digits(size, folder)._replace(classes=spelled),
+        classes=spelled,
+        net=digits().net | dict(cond=128, tokens=64),
+        encode=lambda prompts: load_clip().words(prompts),
+        tell=lambda pictures: told_names(load_clip(), pictures),
+        texts=tuple(p for k in spelled for p in names(k)),
+    )
+
+
 RECIPES: dict[str, Callable[[], Recipe | ClipRecipe]] = {
-    f.__name__: f for f in (flowers, digits, drawn, cifar10, cifar10_small, stl10)
+    f.__name__: f
+    for f in (
+        flowers,
+        digits,
+        drawn,
+        cifar10,
+        cifar10_small,
+        stl10,
+        flowers_text,
+        flowers_clip,
+        flowers_text_simple,
+        flowers_text_guided,
+        mnist_text,
+    )
 } | {"clip": ClipRecipe}
 
 

@@ -1,8 +1,9 @@
 """Prompts and pictures as vectors of one space: CLIP, an open_clip model, the bundled tiny one or OpenAI's."""
 
+import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -13,9 +14,10 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from . import data
-from .captions import COLOURS, caption, colours, prompts
+from .captions import COLOURS, caption, colours, names, prompts
 from .conditions import Cond
-from .train import Batch, Run, fit, load
+from .download import cache_folder
+from .train import Batch, Run, fit, load, save
 
 TINY = {  # an open_clip configuration, a thousandth of OpenAI's compute
     "embed_dim": 128,
@@ -80,11 +82,23 @@ class Clip:
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in (self.mean, self.std))
         return ((x + 1) / 2 - mean) / std
 
-    def unknown(self, prompts: list[str], known: list[str]) -> list[str]:
-        """The words of the prompts that are in none of the known ones, in order."""
-        seen = set(" ".join(known).lower().split())
-        words = (w for p in prompts for w in "".join(c if c.isalnum() else " " for c in p.lower()).split())
-        return list(dict.fromkeys(w for w in words if w not in seen))
+    def notes(self, prompt: str, told: Sequence[str]) -> list[str]:
+        """What the reader should know before trusting the picture: words that were in no training text, a cut prompt.
+
+        told: all training texts.
+        """
+        seen = set(words_of(" ".join(told)))
+        new = [w for w in dict.fromkeys(words_of(prompt)) if w not in seen]
+        notes = [f"no training text had the word{'s' * (len(new) > 1)} {', '.join(new[:5])}"] if new else []
+        room = self.tokens([prompt]).shape[1]
+        if len(tokenizer().encode(prompt)) + 2 > room:
+            notes.append(f"only the first {room - 2} pieces of words are read")
+        return notes
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, in small letters, without signs."""
+    return "".join(c if c.isalnum() else " " for c in text.lower()).split()
 
 
 def tiny_clip(seed: int = 0) -> Clip:
@@ -170,23 +184,70 @@ class ClipRecipe:
         return f"{kind} of {len(x)} held-out photographs are nearest to their kind's name, {colour} to their colour's"
 
 
-def told_captions(clip: Clip, pictures: data.Pictures) -> data.Tell:
-    """What `data.batches` asks for: a random one of the texts that fit each picture, encoded once.
+def told_texts(clip: Clip, said: list[list[str]]) -> data.Tell:
+    """What `data.batches` asks for: a random one of the texts that fit each picture, as many for each; encoded once."""
+    texts = list(dict.fromkeys(p for fitting in said for p in fitting))
+    table = Cond(**kept(clip, texts, lambda: clip.words(texts)._asdict()))
+    number = {p: i for i, p in enumerate(texts)}
+    rows = torch.tensor([[number[p] for p in fitting] for fitting in said])
 
-    Half the texts name the colour, which is read off the pixels, and the kind; half the kind alone.
-    """
-    keys = list(zip(colours(pictures.x), (pictures.classes[k] for k in pictures.y.tolist()), strict=True))
-    said = {key: prompts(*key)[:6] + prompts("", key[1])[:6] for key in sorted(set(keys))}
-    table, first = clip.words([p for texts in said.values() for p in texts]), {k: 12 * i for i, k in enumerate(said)}
-    place = torch.tensor([first[key] for key in keys])
-    return lambda i, rng: table.each(lambda v, j=place[i] + torch.randint(12, (len(i),), generator=rng): v[j])
+    def tell(i, rng):
+        chosen = rows[i, torch.randint(rows.shape[1], (len(i),), generator=rng)]
+        return table.each(lambda v: v[chosen])
+
+    return tell
+
+
+def told_captions(clip: Clip, pictures: data.Pictures) -> data.Tell:
+    """`told_texts` of flowers: half name the kind and the colour, read off the pixels; half the kind alone."""
+    said = zip(colours(pictures.x), (pictures.classes[k] for k in pictures.y.tolist()), strict=True)
+    return told_texts(clip, [prompts(colour, kind)[:6] + prompts("", kind)[:6] for colour, kind in said])
+
+
+def told_names(clip: Clip, pictures: data.Pictures) -> data.Tell:
+    """`told_texts` of anything: what it is, in four ways.  (System E)"""
+    return told_texts(clip, [names(pictures.classes[k]) for k in pictures.y.tolist()])
 
 
 def told_pictures(clip: Clip, pictures: data.Pictures) -> data.Tell:
     """What `data.batches` asks for: each picture's own vector, computed once.  (System A: texts when sampling.)"""
     size, margin = clip.size, max(pictures.x.shape[-1] - clip.size, 0) // 2
-    vec = clip.pictures(pictures.x[..., margin : margin + size, margin : margin + size])
+    x = pictures.x[..., margin : margin + size, margin : margin + size]
+    vec = kept(clip, x, lambda: {"vec": clip.pictures(x)})["vec"]
     return lambda i, rng: Cond(vec[i])
+
+
+def kept(clip: Clip, of: Tensor | list[str], compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What CLIP says of pictures or texts, computed once: later calls read it from the cache folder.
+
+    A file for each model's name and data; one that is broken or of a model with other weights is computed again and
+    replaced. A disk that takes no file costs the time of computing, nothing more.
+    """
+    data_key, model_key = fingerprint(of), fingerprint(clip.model.state_dict())
+    file = cache_folder() / "embeddings" / f"{clip.name} {data_key[:16]}.safetensors"
+    wanted = {"data": data_key, "model": model_key}
+    try:
+        tensors, info = load(file)
+        if info == wanted:
+            return tensors
+    except (OSError, ValueError):
+        pass  # not there yet, or broken
+    tensors = compute()
+    try:
+        save(file, tensors, wanted)
+    except OSError:
+        pass
+    return tensors
+
+
+def fingerprint(of: Tensor | list[str] | dict[str, Tensor]) -> str:
+    """SHA-256 of a tensor, of texts, or of a model's weights."""
+    found = hashlib.sha256()
+    for name, value in of.items() if isinstance(of, dict) else enumerate([of] if isinstance(of, Tensor) else of):
+        found.update(repr((name, value if isinstance(value, str) else tuple(value.shape))).encode())
+        if isinstance(value, Tensor):
+            found.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def zero_shot(clip: Clip, x: Tensor, prompts: list[str]) -> Tensor:
@@ -199,6 +260,7 @@ def held_out(pictures: data.Pictures) -> Tensor:
     return torch.rand(len(pictures.x), generator=torch.Generator().manual_seed(10)) < 0.1
 
 
+@cache
 def load_clip(name: str = "tiny", pretrained: str | None = None) -> Clip:
     """The bundled tiny CLIP, or one of open_clip's, such as load_clip("ViT-B-32", "openai"), downloaded once, 350 MB.
 

@@ -56,6 +56,13 @@ class MaxDown(nn.Module):
         return self.mix(F.max_pool2d(x, 2))
 
 
+class StrideDown(nn.Conv2d):
+    """Halve H and W with a 3x3 convolution that moves two pixels at a time."""
+
+    def __init__(self, c_in: int, c_out: int):
+        super().__init__(c_in, c_out, 3, stride=2, padding=1)
+
+
 class Up(nn.Module):
     """Double H and W: repeat pixels, then a convolution; repeating first leaves no checkerboard."""
 
@@ -65,6 +72,13 @@ class Up(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+class TransposedUp(nn.ConvTranspose2d):
+    """Double H and W with a transposed convolution, 4x4, so that each new pixel is made of as many old ones."""
+
+    def __init__(self, c_in: int, c_out: int):
+        super().__init__(c_in, c_out, 4, stride=2, padding=1)
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
@@ -82,6 +96,7 @@ class Parts:
     norm: Callable[[int], nn.Module] = group_norm
     act: Callable[[], nn.Module] = nn.SiLU
     down: Callable[[int, int], nn.Module] = RearrangeDown
+    up: Callable[[int, int], nn.Module] = Up
     time: Callable[[int], nn.Module] = Sinusoidal
     residual: bool = True
     attention: bool = True
@@ -170,8 +185,9 @@ class UNet(nn.Module):
     """Down, middle and up again, with a bridge at every size.  x: (B, C, H, W), t: (B,), cond: Cond or None -> like x
 
     channels: C;  widths: channels at each size, from the finest;  blocks: blocks a size on the way down;
-    attend: self-attention from this level on (0 = everywhere);  cond: D of the condition's vector (0 = none);
-    tokens: E of its sequence (0 = none), to which each self-attention is followed by a cross-attention;
+    attend: self-attention from this level on (0 = everywhere, the number of widths = in the middle only);
+    cond: D of the condition's vector (0 = none);  tokens: E of its sequence (0 = none), with cross-attention to it
+    from the level `cross` on, where there is self-attention if that is None;
     patch: side of the pixel squares that become channels first (patch 2: a quarter of the work);  dropout: in blocks.
     forward raises ValueError when H or W is not a multiple of patch * 2^(levels - 1), or the condition has another D
     or E.
@@ -185,6 +201,7 @@ class UNet(nn.Module):
         attend: int = 2,
         cond: int = 0,
         tokens: int = 0,
+        cross: int | None = None,
         patch: int = 1,
         dropout: float = 0.0,
         parts: Parts = Parts(),
@@ -204,7 +221,9 @@ class UNet(nn.Module):
         def block(c_in, c_out, level):
             layers = [Block(c_in, c_out, e, dropout, parts)]
             if parts.attention and level >= attend:
-                layers += [Attention(c_out, parts)] + ([CrossAttention(c_out, tokens, parts)] if tokens else [])
+                layers.append(Attention(c_out, parts))
+            if tokens and level >= (attend if cross is None else cross):
+                layers.append(CrossAttention(c_out, tokens, parts))
             return nn.ModuleList(layers)
 
         self.first = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
@@ -216,12 +235,12 @@ class UNet(nn.Module):
             for _ in range(blocks):
                 self.downs.append(block(c, width, level))
                 bridges.append(c := width)
-        self.middle = nn.ModuleList([*block(c, c, len(widths) - 1), Block(c, c, e, dropout, parts)])
+        self.middle = nn.ModuleList([*block(c, c, len(widths)), Block(c, c, e, dropout, parts)])
         for level, width in reversed(list(enumerate(widths))):
             for i in range(blocks + 1):
                 stage = block(c + bridges.pop(), width, level)
                 if level and i == blocks:
-                    stage.append(Up(width, widths[level - 1]))
+                    stage.append(parts.up(width, widths[level - 1]))
                 self.ups.append(stage)
                 c = width
             c = widths[max(level - 1, 0)]

@@ -3,7 +3,7 @@
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import ipywidgets
 from IPython.display import DisplayHandle, display
@@ -35,9 +35,40 @@ def browse(figures: Sequence[Figure], names: Sequence[str], alt: str, start: int
 
     Nothing is computed while it moves, so that it follows the hand, on Colab too.
     """
-    frames = [
-        f'<img src="data:image/png;base64,{png(f)}" alt="{html.escape(f"{alt}, {n}")}">' for f, n in zip(figures, names)
-    ]
+    display(_player([_frame(f, f"{alt}, {n}") for f, n in zip(figures, names)], names, start))
+
+
+def ask(make: Callable[[str], Iterator[tuple[Figure, str]]], first: str, button: str) -> None:
+    """A line to type in and a button: what `make` yields is shown as it comes, then stays under a slider.
+
+    make: text -> figures with a name each; a ValueError that it raises is said beside the button.
+    """
+    text = ipywidgets.Text(first, layout={"width": "400px"})
+    go, said, place = ipywidgets.Button(description=button), ipywidgets.Label(), ipywidgets.VBox()
+
+    def press(_):
+        go.disabled, said.value, frames, names = True, "one moment ...", [], []
+        try:
+            for figure, name in make(text.value):
+                frames.append(_frame(figure, f"{text.value}, {name}"))
+                names.append(name)
+                place.children, said.value = [ipywidgets.HTML(frames[-1])], name
+            place.children = [_player(frames, names, len(frames) - 1)]
+            said.value = "done: drag the slider back to the noise"
+        except ValueError as e:
+            said.value = str(e)
+        finally:
+            go.disabled = False
+
+    go.on_click(press)
+    display(ipywidgets.VBox([ipywidgets.HBox([text, go, said]), place]))
+
+
+def _frame(figure: Figure, alt: str) -> str:
+    return f'<img src="data:image/png;base64,{png(figure)}" alt="{html.escape(alt)}">'
+
+
+def _player(frames: Sequence[str], names: Sequence[str], start: int) -> ipywidgets.VBox:
     slider = ipywidgets.IntSlider(start, 0, len(frames) - 1, readout=False, layout={"width": "400px"})
     play = ipywidgets.Play(start, min=0, max=len(frames) - 1, interval=250)
     ipywidgets.jslink((play, "value"), (slider, "value"))
@@ -47,4 +78,4 @@ def browse(figures: Sequence[Figure], names: Sequence[str], alt: str, start: int
         name.value, frame.value = names[change.new], frames[change.new]
 
     slider.observe(move, "value")
-    display(ipywidgets.VBox([ipywidgets.HBox([play, slider, name]), frame]))
+    return ipywidgets.VBox([ipywidgets.HBox([play, slider, name]), frame])

@@ -152,3 +152,43 @@ def test_a_slider_starts_where_it_is_told_and_plays_all_frames(displayed):
     play, slider, name, frame = browsed(displayed, start=2)
     assert slider.value == play.value == 2 and name.value == "t = 2" and "t = 2" in frame.value
     assert slider.max == play.max == 2 and slider.min == play.min == 0
+
+
+def asked(displayed, make):
+    widgets.ask(make, "a rose", "Make flowers")
+    ((box,), _) = displayed[0]
+    (text, button, said), place = box.children[0].children, box.children[1]
+    return text, button, said, place
+
+
+def test_a_prompt_becomes_frames_as_they_come_and_then_a_slider(displayed):
+    seen = []
+
+    def make(prompt):
+        for k in range(3):
+            seen.append((prompt, said.value, button.disabled, len(place.children)))
+            figure = plots.panels(1, 1)[0]
+            figure.axes[0].plot([0, k])
+            yield figure, f"t = {2 - k}"
+
+    text, button, said, place = asked(displayed, make)
+    assert text.value == "a rose" and button.description == "Make flowers" and not place.children
+    text.value = 'a "red" rose'
+    button.click()
+    assert [s[0] for s in seen] == ['a "red" rose'] * 3
+    assert [s[1:] for s in seen] == [("one moment ...", True, 0), ("t = 2", True, 1), ("t = 1", True, 1)]
+    assert said.value == "done: drag the slider back to the noise" and not button.disabled
+    (_, slider, name), frame = place.children[0].children[0].children, place.children[0].children[1]
+    assert slider.value == 2 and name.value == "t = 0" and 'alt="a &quot;red&quot; rose, t = 0"' in frame.value
+    slider.value = 0
+    assert name.value == "t = 2" and "t = 2" in frame.value
+
+
+def test_what_cannot_be_made_is_said_beside_the_button(displayed):
+    def make(prompt):
+        raise ValueError("prompts are a list of texts")
+        yield
+
+    _, button, said, place = asked(displayed, make)
+    button.click()
+    assert said.value == "prompts are a list of texts" and not place.children and not button.disabled

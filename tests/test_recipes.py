@@ -17,9 +17,23 @@ from ddpm_lessons.metrics import Features
 from ddpm_lessons.predict import EPS
 from ddpm_lessons.recipes import RECIPES, Recipe, open_weights, save_weights
 from ddpm_lessons.samplers import beta, ddpm
-from ddpm_lessons.schedules import cosine
+from ddpm_lessons.schedules import cosine, linear
+from ddpm_lessons.text import tiny_clip, told_names
 from ddpm_lessons.train import load, save, train
-from ddpm_lessons.unet import Attention, Block, Parts, UNet
+from ddpm_lessons.unet import (
+    Attention,
+    Block,
+    CrossAttention,
+    LearnedTime,
+    MaxDown,
+    Parts,
+    RearrangeDown,
+    StrideDown,
+    TransposedUp,
+    UNet,
+    Up,
+    parameters,
+)
 
 SECOND = str(1 / 60)
 
@@ -72,8 +86,35 @@ def test_each_recipe_fits_together(name):
     assert recipe.name == name and recipe.about and recipe.minutes > 0
     with torch.device("meta"):  # shapes without numbers
         net = recipe.build()
-    assert net.channels == recipe.channels and net.cond == len(recipe.classes)
-    assert recipe.size % net.multiple == 0
+    assert net.channels == recipe.channels and recipe.size % net.multiple == 0
+    assert (recipe.encode is None) == (recipe.tell is None)
+    if recipe.encode is None:
+        assert net.cond == len(recipe.classes)
+    else:
+        assert net.cond in (0, 128, 512) and net.tokens in (0, 64) and net.cond + net.tokens > 0
+
+
+def test_systems_a_and_e_have_the_choices_that_were_published():
+    a, simple, guided = (recipes.recipe(n) for n in ("flowers_clip", "flowers_text_simple", "flowers_text_guided"))
+    assert torch.allclose(a.schedule.alpha_bar, linear(400, 1e-4, 0.02).alpha_bar) and a.predict is EPS
+    assert (a.net["widths"], a.net["cond"], a.batch, a.lr, a.drop, a.size) == ((256, 256, 512), 512, 128, 1e-4, 0.1, 32)
+    assert a.weight is None and a.sampler is ddpm and a.steps == 400 and a.margin and a.flip
+    with torch.device("meta"):
+        net = a.build()
+    assert [m for m in net.modules() if isinstance(m, RearrangeDown)] and not found(net, Attention)
+    assert found(net, torch.nn.GELU) and not found(net, torch.nn.SiLU) and 40e6 < parameters(net) < 60e6
+    for e in (simple, guided):
+        assert (e.size, e.schedule.T, e.batch, e.lr, e.drop) == (56, 1000, 128, 2e-4, 0.1)
+    with torch.device("meta"):
+        simple, guided = simple.build(), guided.build()
+    assert found(simple, LearnedTime) and found(simple, MaxDown) and found(simple, Up) and simple.told is not None
+    assert not found(simple, Attention) and not found(simple, CrossAttention)
+    assert found(guided, StrideDown) and found(guided, TransposedUp) and guided.told is None
+    assert len(found(guided, Attention)) == 1 and any(isinstance(m, Attention) for m in guided.middle)
+
+
+def found(net, kind):
+    return [m for m in net.modules() if isinstance(m, kind)]
 
 
 def test_the_drawn_recipes_pictures_are_its_classes_and_can_be_cropped(monkeypatch):
@@ -402,7 +443,7 @@ def test_help_teaches(argv, words, capsys):
     assert e.value.code == 0 and all(w in said for w in words)
 
 
-@pytest.mark.parametrize("argv", [[], ["fly"], ["sample"], ["train", "tiny", "--minutes", "many"]])
+@pytest.mark.parametrize("argv", [[], ["fly"], ["evaluate"], ["train", "tiny", "--minutes", "many"]])
 def test_a_command_that_is_none_shows_the_usage(argv, capsys):
     with pytest.raises(SystemExit) as e:
         command.main(argv)
@@ -418,6 +459,68 @@ def test_clip_is_trained_by_the_same_command_and_makes_no_pictures(tmp_path, mon
     said = fails(capsys, "sample", tmp_path / "clip.safetensors")
     assert said.endswith("clip.safetensors holds CLIP, which compares pictures and makes none; take another file")
     assert "one picture of each caption" in fails(capsys, "train", "clip", "--batch", "5", "--out", tmp_path / "b")
+
+
+# prompts
+
+
+@pytest.fixture
+def told(monkeypatch, tmp_path):
+    """The tiny recipe, told in words by an untrained CLIP, and weights of it that answer."""
+    clip = tiny_clip()
+    monkeypatch.setattr(command, "load_clip", lambda: clip)
+    recipe = dataclasses.replace(
+        TINY,
+        name="told",
+        net=TINY.net | dict(cond=128, tokens=64),
+        encode=clip.words,
+        tell=lambda pictures: told_names(clip, pictures),
+        texts=("a white square", "a black square"),
+    )
+    monkeypatch.setitem(RECIPES, "told", lambda: recipe)
+    monkeypatch.setattr("ddpm_lessons.text.cache_folder", lambda: tmp_path / "cache")
+    net = recipe.build()
+    torch.manual_seed(0)
+    for p in net.parameters():
+        torch.nn.init.normal_(p, std=0.2)
+    save_weights(tmp_path / "told.safetensors", recipe, net, 1)
+    return tmp_path / "told.safetensors"
+
+
+def test_a_prompt_becomes_pictures(told, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "bundled", lambda name: told if name == "flowers_text.safetensors" else None)
+    files = []
+    for prompt in ("a white square", "A WHITE  square", "a black square", "white " * 500, "ein weißes Quadrat", "🌹"):
+        files.append(tmp_path / f"{len(files)}.png")
+        argv = ["sample", "--prompt", prompt, "-n", "4", "--steps", "2", "--out", str(files[-1])]
+        assert command.main(argv) == 0  # no weights: those that came along
+        assert Image.open(files[-1]).size == (22, 22)
+    white, again, black, *_ = (f.read_bytes() for f in files)
+    assert white == again and white != black
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note")]
+    assert notes == [
+        "note: only the first 22 pieces of words are read",
+        "note: no training text had the words ein, weißes, quadrat",
+    ]
+
+
+def test_what_is_no_prompt_is_one_line(told, weights, tmp_path, capsys):
+    out = ["--steps", "2", "--out", tmp_path / "g.png"]
+    for empty in ("", "  "):
+        said = fails(capsys, "sample", told, "--prompt", empty, *out)
+        assert said.startswith("error: prompts are a list of texts with a word in each, such as")
+    said = fails(capsys, "sample", weights, "--prompt", "a rose", *out)
+    assert said == "error: tiny knows no prompts, only the classes black, white"
+    assert not (tmp_path / "g.png").exists()
+
+
+def test_a_recipe_that_is_told_texts_takes_pictures_of_anything(told, tmp_path, monkeypatch):
+    other = dataclasses.replace(
+        RECIPES["told"](), load=lambda size, folder: squares(size)._replace(classes=("dot", "gap"))
+    )
+    monkeypatch.setitem(RECIPES, "told", lambda: other)
+    assert command.main(["train", "told", "--steps", "2", "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "told.png").exists()
 
 
 # evaluate

@@ -18,6 +18,7 @@ from ddpm_lessons.text import (
     load_clip,
     tiny_clip,
     told_captions,
+    told_names,
     told_pictures,
     zero_shot,
 )
@@ -27,6 +28,15 @@ from ddpm_lessons.train import save, train
 @pytest.fixture(scope="module")
 def clip():
     return tiny_clip()
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    """No test reads or writes the cache in the home folder, nor the model that another test has loaded."""
+    monkeypatch.setattr(text, "cache_folder", lambda: tmp_path / "cache")
+    load_clip.cache_clear()
+    yield
+    load_clip.cache_clear()
 
 
 def flowers(n=60, size=38):
@@ -78,8 +88,14 @@ def test_pictures_of_any_size_become_unit_vectors(clip):
     assert white.tolist() == pytest.approx([3.0, 0.5, 1.0])
 
 
-def test_unknown_words_are_named(clip):
-    assert clip.unknown(["A blue, BLUE rose!", "une rose"], ["a pink rose"]) == ["blue", "une"]
+def test_unknown_words_and_a_cut_prompt_are_said(clip):
+    told = ["a pink rose", "roses"]
+    assert clip.notes("A pink, PINK rose!", told) == []
+    assert clip.notes("A blue, BLUE rose!", told) == ["no training text had the word blue"]
+    assert clip.notes("une rose bleue", told) == ["no training text had the words une, bleue"]
+    assert clip.notes("rose " * 22, told) == []
+    assert clip.notes("rose " * 23, told) == ["only the first 22 pieces of words are read"]
+    assert clip.notes("🌹", told) == []
 
 
 # training
@@ -147,6 +163,14 @@ def test_a_picture_is_told_by_texts_that_fit_it(clip):
     assert cond.seq.shape == (200, 23, 64) and cond.mask.any(1).all()
 
 
+def test_a_picture_is_told_what_it_is(clip):
+    p = data.Pictures(torch.zeros(2, 1, 8, 8), torch.tensor([1, 0]), ("five", "six"), "")
+    cond = told_names(clip, p)(torch.tensor([0] * 99), torch.Generator().manual_seed(0))
+    expected = clip.texts(["a six", "six", "draw a six", "a picture of a six"])
+    assert ((cond.vec[:, None] - expected).norm(dim=-1).min(0).values < 1e-5).all()
+    assert ((cond.vec[:, None] - expected).norm(dim=-1).min(1).values < 1e-5).all()
+
+
 def test_a_picture_is_told_by_its_own_vector(clip):
     p = flowers(6, 38)
     cond = told_pictures(clip, p)(torch.tensor([4, 1]), torch.Generator())
@@ -170,6 +194,41 @@ def test_a_recipe_trains_on_texts_and_samples_from_prompts(clip):
         recipe.sample(run.net, torch.tensor([5]))
     with pytest.raises(ValueError, match="told knows no prompts, only the classes daisy, dandelion"):
         dataclasses.replace(recipe, encode=None).sample(run.net, ["a rose"])
+
+
+# embeddings are computed once
+
+
+def test_embeddings_are_kept_and_checked(clip, monkeypatch):
+    x, calls = flowers(4, 32).x, []
+
+    def seen():
+        calls.append(1)
+        return {"vec": clip.pictures(x)}
+
+    first = text.kept(clip, x, seen)["vec"]
+    (file,) = (text.cache_folder() / "embeddings").iterdir()
+    assert file.name.startswith("tiny ") and torch.equal(text.kept(clip, x, seen)["vec"], first) and len(calls) == 1
+    file.write_bytes(file.read_bytes()[:-20])  # cut short
+    assert torch.equal(text.kept(clip, x, seen)["vec"], first) and len(calls) == 2
+    other = tiny_clip(1)  # trained again: same name, same data, other weights
+    assert not torch.equal(text.kept(other, x, lambda: {"vec": other.pictures(x)})["vec"], first)
+    assert [file] == list(file.parent.iterdir())  # replaced, not heaped up
+    text.kept(clip, x, seen), text.kept(clip, x.flip(0), seen), text.kept(clip, ["a rose"], seen)
+    assert len(calls) == 5 and len(list(file.parent.iterdir())) == 3
+
+    def full(*args):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(text, "save", full)
+    assert torch.equal(text.kept(other, x, seen)["vec"], first) and len(calls) == 6
+
+
+def test_a_fingerprint_tells_all_contents_apart():
+    ones = torch.ones(2, 3)
+    contents = [ones, ones.T, ones + 1e-6, ones.double(), {"a": ones}, {"b": ones}, ["a", "b"], ["ab"], ["b", "a"]]
+    assert len({text.fingerprint(c) for c in contents}) == len(contents)
+    assert text.fingerprint(ones) == text.fingerprint(ones.clone())
 
 
 # other models

@@ -14,6 +14,8 @@ from ddpm_lessons.unet import (
     Parts,
     RearrangeDown,
     Sinusoidal,
+    StrideDown,
+    TransposedUp,
     UNet,
     Up,
     group_norm,
@@ -55,6 +57,8 @@ def words(n, vec=None, seed=0):
         dict(parts=Parts(norm=torch.nn.BatchNorm2d, act=torch.nn.GELU)),
         dict(parts=Parts(down=MaxDown, time=LearnedTime)),
         dict(parts=Parts(residual=False, attention=False)),
+        dict(parts=Parts(down=StrideDown, up=TransposedUp)),
+        dict(tokens=5, cond=0, attend=2, cross=0, blocks=2),
     ],
     ids=lambda kw: ", ".join(kw),
 )
@@ -115,6 +119,35 @@ def test_up_doubles_and_repeats():
     torch.nn.init.dirac_(up.conv.weight), torch.nn.init.zeros_(up.conv.bias)
     x = torch.tensor([[[[1.0, 2.0]]]])
     assert up(x).squeeze().tolist() == [[1, 1, 2, 2], [1, 1, 2, 2]]
+
+
+def test_strided_and_transposed_convolutions_halve_and_double():
+    x = torch.arange(16.0).view(1, 1, 4, 4)
+    down, up = StrideDown(1, 1), TransposedUp(1, 1)
+    torch.nn.init.dirac_(down.weight), torch.nn.init.zeros_(down.bias)
+    assert down(x).flatten().tolist() == [0, 2, 8, 10]
+    torch.nn.init.constant_(up.weight, 0.25), torch.nn.init.zeros_(up.bias)
+    out = up(torch.ones(1, 1, 3, 3))
+    assert out.shape == (1, 1, 6, 6) and (out[..., 1:-1, 1:-1] == 1).all()  # four old ones in each, no checkerboard
+
+
+def test_self_and_cross_attention_begin_where_they_are_told():
+    def where(net):
+        return [[type(layer).__name__ for layer in stage] for stage in (*net.downs, net.middle)]
+
+    block, own, text = "Block", "Attention", "CrossAttention"
+    down = ["RearrangeDown"]
+    both = tiny(tokens=5)  # attend=1
+    assert where(both) == [[block], down, [block, own, text], [block, own, text, block]]
+    middle = tiny(tokens=5, attend=2, cross=0)
+    assert where(middle) == [[block, text], down, [block, text], [block, own, text, block]]
+    assert where(tiny(tokens=5, attend=0, cross=1)) == [
+        [block, own],
+        down,
+        [block, own, text],
+        [block, own, text, block],
+    ]
+    assert where(tiny(attend=9)) == [[block], down, [block], [block, block]]
 
 
 def test_sinusoidal_time_is_waves():
