@@ -1,28 +1,16 @@
 """The command line: python -m ddpm_lessons train | sample | evaluate."""
 
 import argparse
-import os
-import signal
 import sys
 import time
-from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
-from torchvision.utils import save_image
-from tqdm import tqdm
 
-from . import recipes
-from .data import Pictures, bundled
+from .command_sample import here, opened, sample_command, samples
+from .command_train import SAVE_EVERY, fitting, train_command
 from .metrics import Yardstick, efficientnet, inception, linear_classifier
-from .recipes import RECIPES, Recipe
-from .samplers import ddim
-from .text import ClipRecipe, load_clip
-from .train import Run, fast_precision, load_run, save_run, train
-from .unet import UNet, parameters
-
-SAVE_EVERY = 180  # seconds; what a power cut costs at most
+from .recipes import RECIPES
 
 
 def lasts(minutes: float) -> str:
@@ -102,188 +90,6 @@ def arguments() -> argparse.ArgumentParser:
         command.add_argument("--scale", type=float, help="guidance scale (default: the recipe's)")
         command.add_argument("--seed", type=int, default=0, help="another seed, other pictures (default: 0)")
     return top
-
-
-def train_command(a: argparse.Namespace) -> None:
-    """Train until the minutes or steps are over, saving on the way; Ctrl-C saves and stops."""
-    recipe, run, minutes, steps = asked(a)
-    out = Path(a.out)
-    out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made should cost no training
-    recipe, pictures = fitting(recipe, recipe.pictures(a.data))
-    accelerator = launched()
-    first = accelerator is None or accelerator.is_main_process  # the others compute and keep quiet
-    device = here() if accelerator is None else accelerator.device
-    run.to(device)
-    precision = fast_precision(device)
-    if first:
-        processes = "" if accelerator is None else f"{accelerator.num_processes} processes, "
-        print(
-            f"{recipe.name}: {pictures.source}, {parameters(run.net) / 1e6:.1f} M parameters, {device.type}, "
-            f"{processes}{precision or 'torch.float32'}, from step {run.step}, ".replace("torch.", "")
-            + (f"{minutes:g} min" if a.steps is None else f"to step {a.steps}")
-        )
-    stopped: list[int] = []  # Ctrl-C is heard between two steps, so that no half step is saved
-    before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
-    start, begin = run.step, time.monotonic()
-    saved = begin
-    total, unit = (round(60 * minutes), "s") if a.steps is None else (steps, "steps")
-    form = "{l_bar}{bar}| {n_fmt} of {total_fmt} {unit}{postfix}"
-    bar = tqdm(total=total, unit=unit, bar_format=form, disable=not first)
-    mean = None
-    try:
-        for log in train(run, recipe.batches(pictures), recipe.loss, steps, precision, accelerator):
-            mean = log.loss if mean is None else 0.98 * mean + 0.02 * log.loss
-            now = time.monotonic()
-            bar.set_postfix_str(f"step {log.step}, loss {mean:.4f}", refresh=False)
-            done = round(now - begin) if a.steps is None else log.step - start
-            bar.update(min(done, total) - bar.n)
-            if together(accelerator, bool(stopped) or now - begin > 60 * minutes):
-                break
-            if first and now - saved > SAVE_EVERY:
-                keep(out, recipe, run)
-                saved = time.monotonic()
-    finally:
-        bar.close()
-        signal.signal(signal.SIGINT, before)
-    if not first:
-        return
-    if stopped:
-        print("stopped; saving", file=sys.stderr)
-    keep(out, recipe, run)
-    if isinstance(recipe, Recipe):
-        n = len(recipe.classes)
-        print("sampling", 4 * n, "pictures")
-        quick = replace(recipe, sampler=ddim, steps=20)  # a look, where the recipe's own sampler may take an hour
-        grid(quick, run.ema.module, torch.arange(4 * n) % n, out / f"{recipe.name}.png", n)
-        print(f"step {run.step}; look at {out / f'{recipe.name}.png'}")
-    else:
-        print(f"step {run.step}; {recipe.report(run.ema.module, pictures)}")
-
-
-def asked(a: argparse.Namespace) -> tuple[Recipe | ClipRecipe, Run, float, int]:
-    """What `train` was asked for: the recipe, a new run or the saved one, at most so many minutes and so many steps."""
-    recipe = recipes.recipe(a.name)
-    if a.batch is not None:
-        if not isinstance(recipe, Recipe):
-            raise ValueError("a batch of CLIP's has one picture of each caption: leave --batch out")
-        recipe = replace(recipe, batch=a.batch)
-        if recipe.batch < 1:
-            raise ValueError(f"--batch should be at least 1, got {recipe.batch}")
-    minutes = recipe.minutes if a.minutes is None else a.minutes
-    if not 0 < minutes < float("inf"):
-        raise ValueError(f"--minutes should be above 0 and finite, got {minutes:g}")
-    if a.steps is not None and a.minutes is None:
-        minutes = float("inf")
-    run, file = recipe.run(a.seed), run_file(Path(a.out), recipe)
-    if a.resume:
-        load_run(file, run)
-    elif file.exists():
-        raise ValueError(f"{file} holds a run: add --resume to go on with it, or name another --out")
-    steps = 10**9 if a.steps is None else a.steps - run.step
-    if steps < 1:
-        raise ValueError(f"--steps should be above the {run.step} steps that the run has taken, got {a.steps}")
-    return recipe, run, minutes, steps
-
-
-def opened(weights: str) -> tuple[Recipe, UNet]:
-    """The recipe and the network in a file. Raises ValueError when it is none that makes pictures."""
-    recipe, net = recipes.open_weights(weights)
-    if not isinstance(recipe, Recipe):
-        raise ValueError(f"{weights} holds CLIP, which compares pictures and makes none; take another file")
-    return recipe, net
-
-
-def fitting(recipe: Recipe | ClipRecipe, pictures: Pictures) -> tuple[Recipe | ClipRecipe, Pictures]:
-    """The recipe, for the classes of the pictures where it is told texts, and the pictures.
-
-    Raises ValueError when they show other things than a recipe that is told classes knows.
-    """
-    if isinstance(recipe, Recipe) and recipe.encode is not None:
-        return replace(recipe, classes=pictures.classes), pictures
-    if pictures.classes != recipe.classes:
-        raise ValueError(f"the data hold {', '.join(pictures.classes)}; the recipe wants {', '.join(recipe.classes)}")
-    return recipe, pictures
-
-
-def here() -> torch.device:
-    """The graphics card, where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def launched():
-    """accelerate's Accelerator in a process that `accelerate launch` or `notebook_launcher` started; None otherwise."""
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
-        return None
-    from accelerate import Accelerator
-
-    return Accelerator(cpu=not torch.cuda.is_available())
-
-
-def together(accelerator, stop: bool) -> bool:
-    """Whether any process wants to stop: one that went on alone would wait for the others for ever."""
-    if accelerator is None:
-        return stop
-    return accelerator.reduce(torch.tensor(float(stop), device=accelerator.device)).item() > 0
-
-
-def run_file(out: Path, recipe: Recipe) -> Path:
-    """Where a run is kept."""
-    return out / f"{recipe.name}.run.safetensors"
-
-
-def keep(out: Path, recipe: Recipe, run: Run) -> None:
-    """Save the run, and the averaged weights for use."""
-    save_run(run_file(out, recipe), run, {"run_of": recipe.name})
-    recipes.save_weights(out / f"{recipe.name}.safetensors", recipe, run.ema.module, run.step)
-
-
-def grid(recipe: Recipe, net, what, file: Path, columns: int, steps=None, scale=None, seed: int = 0) -> None:
-    """Sample one picture a label or prompt and write them as one file. Raises OSError when it cannot be written."""
-    if file.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"} or file.is_dir():
-        raise ValueError(f"{file} should be a picture file, such as grid.png")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    x = samples(recipe, net, what, steps, scale, seed)
-    save_image(x, file, nrow=columns, normalize=True, value_range=(-1, 1))
-
-
-def samples(recipe: Recipe, net, what: Tensor | list[str], steps=None, scale=None, seed: int = 0) -> Tensor:
-    """One picture a label or prompt, with a bar, in the device's fastest precision.  (N,) -> (N, C, H, W)"""
-    steps = recipe.steps if steps is None else steps
-    device = next(net.parameters()).device
-    precision, done = fast_precision(device), []
-    with tqdm(total=steps * len(what), unit=" picture steps") as bar:
-        for i in range(0, len(what), 64):  # so that any number fits into memory
-            part = what[i : i + 64]
-            with torch.autocast(device.type, dtype=precision, enabled=precision is not None):
-                for step in recipe.sample(net, part, steps, scale, seed + i // 64):
-                    bar.update(len(part))
-            done.append(step.x.float().cpu())
-    return torch.cat(done)
-
-
-def sample_command(a: argparse.Namespace) -> None:
-    """Sample from a weights file into a picture file, and say what took the time."""
-    if a.n < 1:
-        raise ValueError(f"-n should be at least 1, got {a.n}")
-    begin = time.monotonic()
-    recipe, net = opened(a.weights or bundled("flowers_text.safetensors"))
-    names = recipe.classes
-    if a.label is not None and a.label not in names:
-        raise ValueError(f"there is no class {a.label!r} in {recipe.name}; there are {', '.join(names)}")
-    if a.prompt is not None:
-        what = [a.prompt] * a.n
-        recipe.condition(what[:1])  # an empty prompt is said before anything else
-        for note in load_clip().notes(a.prompt, recipe.texts) if recipe.texts else ():
-            print("note:", note)
-    else:
-        what = torch.arange(a.n) % len(names) if a.label is None else torch.full((a.n,), names.index(a.label))
-    columns = len(names) if a.prompt is None and a.label is None else round(a.n**0.5)
-    net.to(here())
-    loaded = time.monotonic()
-    grid(recipe, net, what, Path(a.out), columns, a.steps, a.scale, a.seed)
-    sampled = time.monotonic()
-    steps = recipe.steps if a.steps is None else a.steps
-    print(f"{a.n} pictures in {a.out}: {loaded - begin:.1f} s to load, {sampled - loaded:.1f} s for {steps} steps")
 
 
 def evaluate_command(a: argparse.Namespace) -> None:

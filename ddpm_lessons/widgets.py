@@ -38,10 +38,12 @@ def browse(figures: Sequence[Figure], names: Sequence[str], alt: str, start: int
     display(_player([_frame(f, f"{alt}, {n}") for f, n in zip(figures, names)], names, start))
 
 
-def ask(make: Callable[[str], Iterator[tuple[Figure, str]]], first: str, button: str) -> None:
+def ask(
+    make: Callable[[str], Iterator[tuple[Figure, str]]], first: str, button: str, notes: Callable[[str], Sequence[str]]
+) -> None:
     """A line to type in and a button: what `make` yields is shown as it comes, then stays under a slider.
 
-    make: text -> figures with a name each; a ValueError that it raises is said beside the button.
+    make: text -> figures with a name each;  notes: text -> what to know of it;  a ValueError is said beside the button.
     """
     text = ipywidgets.Text(first, layout={"width": "400px"})
     go, said, place = ipywidgets.Button(description=button), ipywidgets.Label(), ipywidgets.VBox()
@@ -54,7 +56,7 @@ def ask(make: Callable[[str], Iterator[tuple[Figure, str]]], first: str, button:
                 names.append(name)
                 place.children, said.value = [ipywidgets.HTML(frames[-1])], name
             place.children = [_player(frames, names, len(frames) - 1)]
-            said.value = "done: drag the slider back to the noise"
+            said.value = "; ".join(["drag the slider back to the noise", *notes(text.value)])
         except ValueError as e:
             said.value = str(e)
         finally:

@@ -8,7 +8,7 @@ import sys
 import torch
 
 from ddpm_lessons import __main__ as command
-from ddpm_lessons import data
+from ddpm_lessons import command_train, data
 from ddpm_lessons.recipes import RECIPES, Recipe
 from ddpm_lessons.schedules import cosine
 
@@ -29,8 +29,8 @@ TINY = Recipe("tiny", "squares", squares, CLASSES, 8, NET, cosine(50), margin=2,
 def main(argv: list[str]) -> int:
     """The command line, with the tiny recipe in float32 and a save after every step."""
     RECIPES["tiny"] = lambda: TINY
-    command.SAVE_EVERY = 0
-    command.fast_precision = lambda device: None
+    command_train.SAVE_EVERY = 0
+    command_train.fast_precision = lambda device: None
     return command.main(argv)
 
 

@@ -155,7 +155,9 @@ def test_a_slider_starts_where_it_is_told_and_plays_all_frames(displayed):
 
 
 def asked(displayed, make):
-    widgets.ask(make, "a rose", "Make flowers")
+    widgets.ask(
+        make, "a rose", "Make flowers", lambda prompt: ["no training text had the word red"] * ("red" in prompt)
+    )
     ((box,), _) = displayed[0]
     (text, button, said), place = box.children[0].children, box.children[1]
     return text, button, said, place
@@ -177,7 +179,8 @@ def test_a_prompt_becomes_frames_as_they_come_and_then_a_slider(displayed):
     button.click()
     assert [s[0] for s in seen] == ['a "red" rose'] * 3
     assert [s[1:] for s in seen] == [("one moment ...", True, 0), ("t = 2", True, 1), ("t = 1", True, 1)]
-    assert said.value == "done: drag the slider back to the noise" and not button.disabled
+    assert said.value == "drag the slider back to the noise; no training text had the word red"
+    assert not button.disabled
     (_, slider, name), frame = place.children[0].children[0].children, place.children[0].children[1]
     assert slider.value == 2 and name.value == "t = 0" and 'alt="a &quot;red&quot; rose, t = 0"' in frame.value
     slider.value = 0

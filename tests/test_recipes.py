@@ -11,7 +11,7 @@ from PIL import Image
 from processes import TINY, squares
 
 from ddpm_lessons import __main__ as command
-from ddpm_lessons import data, recipes
+from ddpm_lessons import command_sample, command_train, data, recipes
 from ddpm_lessons.guidance import dynamic_threshold
 from ddpm_lessons.metrics import Features
 from ddpm_lessons.predict import EPS
@@ -42,9 +42,10 @@ SECOND = str(1 / 60)
 def tiny(monkeypatch):
     """One more recipe, whose network is tiny, and few sampling steps, so that a command takes a moment."""
     monkeypatch.setitem(RECIPES, "tiny", lambda: TINY)
-    whole = command.grid
+    whole = command_sample.grid
     few = lambda *a: whole(*a[:5], 3) if len(a) == 5 else whole(*a)  # noqa: E731
-    monkeypatch.setattr(command, "grid", few)
+    monkeypatch.setattr(command_sample, "grid", few)
+    monkeypatch.setattr(command_train, "grid", few)
 
 
 def shaken():
@@ -275,15 +276,15 @@ def test_batch_changes_the_pictures_a_step(tmp_path, monkeypatch):
 
 def test_a_folder_that_is_lost_on_the_way_is_made_again(tmp_path, monkeypatch):
     """Somebody cleans up: the next save has all of the run."""
-    out, keep = tmp_path / "runs", command.keep
+    out, keep = tmp_path / "runs", command_train.keep
 
     def keep_and_lose(*a):
         keep(*a)
         if a[-1].step == 1:
             shutil.rmtree(out)
 
-    monkeypatch.setattr(command, "SAVE_EVERY", 0)
-    monkeypatch.setattr(command, "keep", keep_and_lose)
+    monkeypatch.setattr(command_train, "SAVE_EVERY", 0)
+    monkeypatch.setattr(command_train, "keep", keep_and_lose)
     assert command.main(["train", "tiny", "--steps", "3", "--out", str(out)]) == 0
     assert len(load(out / "tiny.run.safetensors")[0]["losses"]) == 3
 
@@ -295,8 +296,8 @@ def test_a_disk_that_fills_on_the_way_leaves_the_last_save(tmp_path, capsys, mon
                 monkeypatch.setattr("ddpm_lessons.train.save_file", disk_full)
             yield log
 
-    monkeypatch.setattr(command, "SAVE_EVERY", 0)
-    monkeypatch.setattr(command, "train", full)
+    monkeypatch.setattr(command_train, "SAVE_EVERY", 0)
+    monkeypatch.setattr(command_train, "train", full)
     said = fails(capsys, "train", "tiny", "--steps", "9", "--out", tmp_path)
     assert "No space left on device" in said and "What was there is unharmed; is the disk full?" in said
     assert load(tmp_path / "tiny.run.safetensors")[1]["step"] == 2
@@ -309,16 +310,16 @@ def test_ctrl_c_saves_and_stops(tmp_path, capsys, monkeypatch):
             signal.raise_signal(signal.SIGINT)  # as Ctrl-C does, in the middle of a step
             yield log
 
-    monkeypatch.setattr(command, "train", interrupted)
+    monkeypatch.setattr(command_train, "train", interrupted)
     assert command.main(["train", "tiny", "--out", str(tmp_path)]) == 0
     assert "stopped; saving" in capsys.readouterr().err
     assert load(tmp_path / "tiny.run.safetensors")[1]["step"] == 1
 
 
 def test_a_long_training_saves_on_its_way(tmp_path, monkeypatch):
-    saved, keep = [], command.keep
-    monkeypatch.setattr(command, "SAVE_EVERY", 0)
-    monkeypatch.setattr(command, "keep", lambda *a: saved.append(a[-1].step) or keep(*a))
+    saved, keep = [], command_train.keep
+    monkeypatch.setattr(command_train, "SAVE_EVERY", 0)
+    monkeypatch.setattr(command_train, "keep", lambda *a: saved.append(a[-1].step) or keep(*a))
     assert command.main(["train", "tiny", "--minutes", "0.02", "--out", str(tmp_path)]) == 0
     assert saved[0] == 1 and len(saved) > 1
 
@@ -389,7 +390,7 @@ def test_data_of_other_classes_are_refused(tmp_path, capsys):
 
 
 def test_an_out_that_is_a_file_is_found_out_before_training(weights, capsys, monkeypatch):
-    monkeypatch.setattr(command, "train", None)  # would fail if it came so far
+    monkeypatch.setattr(command_train, "train", None)  # would fail if it came so far
     assert "File exists" in fails(capsys, "train", "tiny", "--out", weights)
 
 
@@ -468,7 +469,7 @@ def test_clip_is_trained_by_the_same_command_and_makes_no_pictures(tmp_path, mon
 def told(monkeypatch, tmp_path):
     """The tiny recipe, told in words by an untrained CLIP, and weights of it that answer."""
     clip = tiny_clip()
-    monkeypatch.setattr(command, "load_clip", lambda: clip)
+    monkeypatch.setattr(command_sample, "load_clip", lambda: clip)
     recipe = dataclasses.replace(
         TINY,
         name="told",
@@ -488,7 +489,7 @@ def told(monkeypatch, tmp_path):
 
 
 def test_a_prompt_becomes_pictures(told, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command, "bundled", lambda name: told if name == "flowers_text.safetensors" else None)
+    monkeypatch.setattr(command_sample, "bundled", lambda name: told if name == "flowers_text.safetensors" else None)
     files = []
     for prompt in ("a white square", "A WHITE  square", "a black square", "white " * 500, "ein weißes Quadrat", "🌹"):
         files.append(tmp_path / f"{len(files)}.png")
@@ -566,5 +567,5 @@ def test_evaluate_says_what_to_do_next(weights, quick_features, capsys, tmp_path
 
 def test_samples_of_many_batches_differ(capsys):
     """Each batch of 64 has its own noise."""
-    x = command.samples(TINY, shaken(), torch.zeros(65, dtype=torch.long), 2)
+    x = command_sample.samples(TINY, shaken(), torch.zeros(65, dtype=torch.long), 2)
     assert x.shape == (65, 1, 8, 8) and not torch.equal(x[0], x[64])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from ddpm_lessons.__main__ import samples
+from ddpm_lessons.command_sample import samples
 from ddpm_lessons.data import flowers
 from ddpm_lessons.metrics import efficientnet, frechet, kernel
 from ddpm_lessons.recipes import bundled

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ddpm_lessons.__main__ import samples
+from ddpm_lessons.command_sample import samples
 from ddpm_lessons.data import flowers
 from ddpm_lessons.metrics import Yardstick, efficientnet, linear_classifier
 from ddpm_lessons.recipes import open_weights

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ddpm_lessons.__main__ import samples
+from ddpm_lessons.command_sample import samples
 from ddpm_lessons.data import batches, flowers
 from ddpm_lessons.losses import diffusion_loss, snr_plus_1
 from ddpm_lessons.metrics import Yardstick, efficientnet, perceptual
