@@ -89,18 +89,22 @@ def flowers(size: int, folder: str | Path | None = None) -> Pictures:
     reached, ValueError for a broken file.
     """
     here = Path(folder or root())
-    found = [f for f in (here / "flower_photos", here / "flowers_128", here) if (f / "daisy").is_dir()]
-    if not found and numbered_files(here):
+    found = _first(here, ("flower_photos", "flowers_128", ""), "daisy")
+    if found is None and numbered_files(here):
         return class_files(here, size)
-    if not found and folder:
+    if found is None and folder:
         raise FileNotFoundError(
             f"no photographs in {here}: wanted is {here}/daisy/*.jpg, or {here}/daisy_1.jpg; "
             "without --data they are fetched"
         )
-    if not found:
+    if found is None:
         fetch(TF_FLOWERS, here)
-        found = [here / "flower_photos"]
-    return class_folders(found[0], size)
+        found = here / "flower_photos"
+    return class_folders(found, size)
+
+
+def _first(here: Path, folders: tuple[str, ...], holds: str) -> Path | None:
+    return next((here / f for f in folders if (here / f / holds).exists()), None)
 
 
 def flowers_or_drawn(size: int, n: int = 2000) -> Pictures:
@@ -228,19 +232,19 @@ def cifar10(size: int = 32, folder: str | Path | None = None) -> Pictures:
     for archive in (here, here / "cifar10_jpeg.zip"):
         if archive.suffix == ".zip" and archive.is_file():
             return class_zip(archive, size)
-    for train in (here / "cifar10" / "train", here / "train"):
-        if (train / "airplane").is_dir():
-            return class_folders(train, size)
-    found = [f for f in (here / "cifar-10-batches-bin", here) if (f / "data_batch_1.bin").is_file()]
-    if not found and folder:
+    train = _first(here, ("cifar10/train", "train"), "airplane")
+    if train is not None:
+        return class_folders(train, size)
+    found = _first(here, ("cifar-10-batches-bin", ""), "data_batch_1.bin")
+    if found is None and folder:
         raise FileNotFoundError(
             f"no CIFAR-10 in {here}: wanted is cifar-10-batches-bin/data_batch_1.bin or cifar10_jpeg.zip in it; "
             "without --data it is fetched"
         )
-    if not found:
+    if found is None:
         fetch(CIFAR10_BINARY, here)
-        found = [here / "cifar-10-batches-bin"]
-    rows = torch.cat([records(f, (1 + 3 * 32 * 32,)) for f in sorted(found[0].glob("data_batch_*.bin"))])
+        found = here / "cifar-10-batches-bin"
+    rows = torch.cat([records(f, (1 + 3 * 32 * 32,)) for f in sorted(found.glob("data_batch_*.bin"))])
     x = resized(rows[:, 1:].reshape(-1, 3, 32, 32), size)
     return Pictures(x, rows[:, 0].long(), CIFAR10, f"{len(x)} pictures of CIFAR-10")
 
@@ -251,19 +255,19 @@ def stl10(size: int = 32, folder: str | Path | None = None) -> Pictures:
     Read are the publisher's files (stl10_binary/train_X.bin and so on). Raises like `flowers`.
     """
     here = Path(folder or root())
-    found = [f for f in (here / "stl10_binary", here) if (f / "train_X.bin").is_file()]
-    if not found and folder:
+    found = _first(here, ("stl10_binary", ""), "train_X.bin")
+    if found is None and folder:
         raise FileNotFoundError(
             f"no STL-10 in {here}: wanted is stl10_binary/train_X.bin; without --data it is fetched"
         )
-    if not found:
+    if found is None:
         from torchvision.datasets import STL10 as Published
 
         through_torchvision(Published, here)
-        found = [here / "stl10_binary"]
-    parts = [f for f in ("train", "test") if (found[0] / f"{f}_X.bin").is_file()]
-    x = torch.cat([records(found[0] / f"{f}_X.bin", (3, 96, 96)).transpose(2, 3) for f in parts])  # column by column
-    y = torch.cat([records(found[0] / f"{f}_y.bin", ()) for f in parts]).long() - 1
+        found = here / "stl10_binary"
+    parts = [f for f in ("train", "test") if (found / f"{f}_X.bin").is_file()]
+    x = torch.cat([records(found / f"{f}_X.bin", (3, 96, 96)).transpose(2, 3) for f in parts])  # column by column
+    y = torch.cat([records(found / f"{f}_y.bin", ()) for f in parts]).long() - 1
     return Pictures(resized(x, size), y, STL10, f"{len(x)} pictures of STL-10")
 
 

@@ -20,15 +20,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
-from trials import NARROW, mean_of_last, timed
+from trials import mean_of_last, timed
 
 from ddpm_lessons.captions import caption, colours
 from ddpm_lessons.command_sample import samples
 from ddpm_lessons.conditions import Cond
 from ddpm_lessons.data import bundled
-from ddpm_lessons.losses import snr_plus_1
 from ddpm_lessons.metrics import efficientnet, frechet, kernel, linear_classifier
-from ddpm_lessons.predict import X0
 from ddpm_lessons.recipes import Recipe, flowers_text, open_weights
 from ddpm_lessons.samplers import ddim
 from ddpm_lessons.text import load_clip, told_pictures
@@ -37,27 +35,28 @@ from ddpm_lessons.unet import parameters
 
 RESULTS = Path(__file__).parents[2] / "data" / "text.json"
 STEPS = 20
-SMALL = replace(flowers_text(), net=NARROW.net, predict=X0, weight=snr_plus_1())
+BOTH = flowers_text()
+NET = BOTH.net | dict(cond=0, tokens=0)
 
 
 def told_vector(pictures):
     """The text's vector alone."""
-    tell = SMALL.tell(pictures)
+    tell = BOTH.tell(pictures)
     return lambda i, rng: Cond(tell(i, rng).vec)
 
 
 WAYS: dict[str, Recipe] = {
     "picture's vector in training, text's when sampling": replace(
-        SMALL,
-        net=SMALL.net | dict(cond=128),
+        BOTH,
+        net=NET | dict(cond=128),
         tell=lambda pictures: told_pictures(load_clip(), pictures),
         encode=lambda prompts: Cond(load_clip().texts(prompts)),
     ),
     "text's vector": replace(
-        SMALL, net=SMALL.net | dict(cond=128), tell=told_vector, encode=lambda prompts: Cond(load_clip().texts(prompts))
+        BOTH, net=NET | dict(cond=128), tell=told_vector, encode=lambda prompts: Cond(load_clip().texts(prompts))
     ),
-    "text's words": replace(SMALL, net=SMALL.net | dict(cond=0, tokens=64)),
-    "both": replace(SMALL, net=SMALL.net | dict(cond=128, tokens=64)),
+    "text's words": replace(BOTH, net=NET | dict(cond=0, tokens=64)),
+    "both": BOTH,
 }
 
 
