@@ -15,7 +15,8 @@ from .recipes import RECIPES
 
 def lasts(minutes: float) -> str:
     """Minutes in words: 90 min, 30 days."""
-    return f"{minutes:.0f} min" if minutes < 60 * 24 else f"{minutes / 60 / 24:.0f} days"
+    hours = minutes / 60
+    return f"{minutes:.0f} min" if hours < 4 else f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
 
 
 TEACH = """\
@@ -29,7 +30,7 @@ A diffusion model learns to take noise off pictures, and then makes pictures fro
 TRAIN = f"""\
 Train a network from scratch, or go on with one.  NAME is one of:
 
-{chr(10).join(f"  {name:14} {f().about}; about {lasts(f().minutes)} on two CPU cores" for name, f in RECIPES.items())}
+{chr(10).join(f"  {name:19} {f().about}; about {lasts(f().minutes)} on two CPU cores" for name, f in RECIPES.items())}
 
 In the --out folder you find, at most {SAVE_EVERY // 60} minutes old:
   NAME.safetensors       the averaged weights, for `sample`
@@ -96,7 +97,7 @@ def evaluate_command(a: argparse.Namespace) -> None:
     """Sample from a weights file and print how far the samples are from real pictures, and how long that took."""
     begin = time.monotonic()
     recipe, net = opened(a.weights)
-    recipe, real = fitting(recipe, recipe.pictures(a.against, recipe.size))
+    real = fitting(recipe, recipe.pictures(a.against, recipe.size))
     features = inception() if a.inception else efficientnet()
     print(f"features of {2 * a.n} of the {real.source}, {a.n} samples of {a.weights} and their features")
     measure = Yardstick(real.x, a.n, features)

@@ -28,7 +28,10 @@ def train_command(a: argparse.Namespace) -> None:
     recipe, run, minutes, steps = asked(a)
     out = Path(a.out)
     out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made should cost no training
-    recipe, pictures = fitting(recipe, recipe.pictures(a.data))
+    pictures = recipe.pictures(a.data)
+    if not a.resume:  # a recipe that is told texts takes pictures of anything, but goes on with those it began with
+        recipe = recipes.told_of(recipe, {"classes": pictures.classes})
+    fitting(recipe, pictures)
     accelerator = launched()
     first = accelerator is None or accelerator.is_main_process  # the others compute and keep quiet
     device = here() if accelerator is None else accelerator.device
@@ -95,7 +98,7 @@ def asked(a: argparse.Namespace) -> tuple[Recipe | ClipRecipe, Run, float, int]:
         minutes = float("inf")
     run, file = recipe.run(a.seed), run_file(Path(a.out), recipe)
     if a.resume:
-        load_run(file, run)
+        recipe = recipes.told_of(recipe, load_run(file, run))
     elif file.exists():
         raise ValueError(f"{file} holds a run: add --resume to go on with it, or name another --out")
     steps = 10**9 if a.steps is None else a.steps - run.step
@@ -104,16 +107,11 @@ def asked(a: argparse.Namespace) -> tuple[Recipe | ClipRecipe, Run, float, int]:
     return recipe, run, minutes, steps
 
 
-def fitting(recipe: Recipe | ClipRecipe, pictures: Pictures) -> tuple[Recipe | ClipRecipe, Pictures]:
-    """The recipe, for the classes of the pictures where it is told texts, and the pictures.
-
-    Raises ValueError when they show other things than a recipe that is told classes knows.
-    """
-    if isinstance(recipe, Recipe) and recipe.encode is not None:
-        return replace(recipe, classes=pictures.classes), pictures
+def fitting(recipe: Recipe | ClipRecipe, pictures: Pictures) -> Pictures:
+    """The pictures themselves. Raises ValueError when they show other things than the recipe's."""
     if pictures.classes != recipe.classes:
         raise ValueError(f"the data hold {', '.join(pictures.classes)}; the recipe wants {', '.join(recipe.classes)}")
-    return recipe, pictures
+    return pictures
 
 
 def launched():
@@ -139,5 +137,5 @@ def run_file(out: Path, recipe: Recipe) -> Path:
 
 def keep(out: Path, recipe: Recipe, run: Run) -> None:
     """Save the run, and the averaged weights for use."""
-    save_run(run_file(out, recipe), run, {"run_of": recipe.name})
+    save_run(run_file(out, recipe), run, {"run_of": recipe.name, "classes": recipe.classes})
     recipes.save_weights(out / f"{recipe.name}.safetensors", recipe, run.ema.module, run.step)

@@ -83,15 +83,17 @@ def bundled(name: str) -> Path:
 def flowers(size: int, folder: str | Path | None = None) -> Pictures:
     """Photographs of five flowers, TF-Flowers: those in `folder`, or in `root()` and downloaded there once, 229 MB.
 
-    A folder of files named class_index.jpg will do as well.
+    A folder of files named class_index.jpg, or of folders of other classes, will do for recipes that are told texts.
 
     -> x: (N, 3, size, size). Raises FileNotFoundError when `folder` has none, ConnectionError when the host cannot be
     reached, ValueError for a broken file.
     """
     here = Path(folder or root())
     found = _first(here, ("flower_photos", "flowers_128", ""), "daisy")
-    if found is None and numbered_files(here):
+    if found is None and folder and numbered_files(here):
         return class_files(here, size)
+    if found is None and folder and any(f.suffix.lower() in SUFFIXES for f in here.glob("*/*")):
+        return class_folders(here, size)
     if found is None and folder:
         raise FileNotFoundError(
             f"no photographs in {here}: wanted is {here}/daisy/*.jpg, or {here}/daisy_1.jpg; "
@@ -144,7 +146,7 @@ def class_folders(folder: str | Path, size: int) -> Pictures:
 
 def numbered_files(folder: str | Path) -> list[Path]:
     """The pictures of a folder that are named class_index.jpg, as System E has them: daisy_17.jpg, in order."""
-    found = (f for f in Path(folder).glob("*_*") if f.suffix.lower() in SUFFIXES)
+    found = (f for f in Path(folder).glob("*_*") if f.suffix.lower() in SUFFIXES and f.name[0] != ".")
     return sorted(f for f in found if f.stem.rpartition("_")[0] and f.stem.rpartition("_")[2].isdigit())
 
 
@@ -153,7 +155,7 @@ def class_files(folder: str | Path, size: int) -> Pictures:
     files = numbered_files(folder)
     if not files:
         raise FileNotFoundError(f"no pictures in {folder} that are named class_index.jpg, such as daisy_17.jpg")
-    return _read(files, [f.stem.rpartition("_")[0] for f in files], size)
+    return _read(files, [f.stem.rpartition("_")[0].replace("_", " ") for f in files], size)
 
 
 def _read(files: list[Path], named: list[str], size: int) -> Pictures:

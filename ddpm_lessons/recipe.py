@@ -29,7 +29,7 @@ class Recipe:
     net: the arguments of UNet;  drop: how often the class is hidden while training;  weight: of the loss, as a function
     of the SNR;  fall: the step from which the learning rate falls;  average_from: the step at which the average begins;
     encode: prompts -> Cond, and tell: Pictures -> what they show (`data.Tell`), where texts take the classes' place;
-    texts: all that it may have been told;
+    say: class -> all the texts that its pictures may come with;
     limit: what keeps guesses of x0 in bounds;  sampler, steps, scale (guidance): how pictures are made;
     minutes: of training on two CPU cores before the samples are worth a look.
     """
@@ -53,7 +53,7 @@ class Recipe:
     drop: float = 0.1
     encode: Callable[[list[str]], Cond] | None = None
     tell: Callable[[data.Pictures], data.Tell] | None = None
-    texts: tuple[str, ...] = ()
+    say: Callable[[str], list[str]] | None = None
     limit: Callable[[Denoise], Denoise] = clipped
     sampler: Callable[..., Iterator[Step]] = ddim
     steps: int = 20
@@ -64,6 +64,11 @@ class Recipe:
     def channels(self) -> int:
         """3 for colour, 1 for grey."""
         return self.net["channels"]
+
+    @property
+    def texts(self) -> list[str]:
+        """All that the network may have been told; [] where that is not known."""
+        return [] if self.say is None else [text for name in self.classes for text in self.say(name)]
 
     def pictures(self, folder: str | Path | None = None, size: int | None = None) -> data.Pictures:
         """The pictures to train on, with their margin, or those of another size.  Raises like `data.flowers`."""
@@ -92,7 +97,8 @@ class Recipe:
         if isinstance(what, Tensor):
             classes(what, len(self.classes))  # raises for those that are none
             what = [caption("", self.classes[k]) for k in what.tolist()]
-        return self.encode(what)
+        with torch.autocast("cpu", enabled=False):  # as precise as when the network was trained
+            return self.encode(what)
 
     def loss(self, net: nn.Module, x0: Tensor, cond: Cond, rng: torch.Generator) -> Tensor:
         """The simple loss with the condition hidden now and then, as `train` calls it.  x0: (B, C, H, W) -> ()"""

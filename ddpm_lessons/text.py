@@ -58,8 +58,10 @@ class Clip:
         """The prompts' vectors (N, D) and the states of their tokens (N, L, E), with a mask of those that are real.
 
         The states are the last layer's, before the end's is taken for the whole; the start's is left out, as it has
-        seen nothing. Raises ValueError for an empty prompt.
+        seen nothing. Raises ValueError for an empty prompt, and for a text tower that is not built like OpenAI's.
         """
+        if not hasattr(self.model, "ln_final"):
+            raise ValueError(f"{self.name} keeps its words elsewhere than OpenAI's CLIP; use texts(), or another model")
         tokens, states = self.tokens(prompts), []
         hook = self.model.ln_final.register_forward_hook(lambda *args: states.append(args[2]))
         try:
@@ -102,7 +104,7 @@ def words_of(text: str) -> list[str]:
 
 
 def tiny_clip(seed: int = 0) -> Clip:
-    """A small, untrained CLIP for pictures of 32 px: 4.3 M parameters, most of them the vocabulary's."""
+    """A small, untrained CLIP for pictures of 32 px: 4.1 M parameters, most of them the vocabulary's."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = open_clip.model.CLIP(**json.loads(json.dumps(TINY)))
@@ -173,7 +175,7 @@ class ClipRecipe:
 
     def report(self, net: nn.Module, pictures: data.Pictures) -> str:
         """Zero-shot accuracy on the pictures that were held out."""
-        clip = replace(tiny_clip(), model=net.eval())
+        clip = replace(tiny_clip(), model=net.cpu().eval())
         i = held_out(pictures)
         m = self.margin // 2
         x = pictures.x[i][:, :, m : m + self.size, m : m + self.size]
@@ -223,9 +225,8 @@ def kept(clip: Clip, of: Tensor | list[str], compute: Callable[[], dict[str, Ten
     A file for each model's name and data; one that is broken or of a model with other weights is computed again and
     replaced. A disk that takes no file costs the time of computing, nothing more.
     """
-    data_key, model_key = fingerprint(of), fingerprint(clip.model.state_dict())
-    file = cache_folder() / "embeddings" / f"{clip.name} {data_key[:16]}.safetensors"
-    wanted = {"data": data_key, "model": model_key}
+    wanted = {"data": fingerprint(of), "model": fingerprint(clip.model.state_dict())}
+    file = cache_folder() / "embeddings" / f"{clip.name} {wanted['data'][:16]}.safetensors"
     try:
         tensors, info = load(file)
         if info == wanted:

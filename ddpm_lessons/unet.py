@@ -275,9 +275,9 @@ class UNet(nn.Module):
             return
         if self.cond and cond.vec.shape != (len(x), self.cond):
             raise ValueError(f"this net takes conditions {(len(x), self.cond)}, got {tuple(cond.vec.shape)}")
-        if self.tokens and (cond.seq is None or cond.seq.shape[::2] != (len(x), self.tokens)):
+        if self.tokens and (cond.seq is None or cond.mask is None or cond.seq.shape[::2] != (len(x), self.tokens)):
             got = None if cond.seq is None else tuple(cond.seq.shape)
-            raise ValueError(f"this net takes sequences ({len(x)}, L, {self.tokens}), got {got}")
+            raise ValueError(f"this net takes sequences ({len(x)}, L, {self.tokens}) with a mask, got {got}")
 
     def _words(self, n: int, cond: Cond | None) -> tuple[Tensor, ...]:
         """What cross-attention sees: the word that is always there, then the text's; () for a net without."""

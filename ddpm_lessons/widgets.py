@@ -43,13 +43,13 @@ def ask(
 ) -> None:
     """A line to type in and a button: what `make` yields is shown as it comes, then stays under a slider.
 
-    make: text -> figures with a name each;  notes: text -> what to know of it;  a ValueError is said beside the button.
+    make: text -> figures with a name each;  notes: text -> what to know of it;  an error is said beside the button.
     """
     text = ipywidgets.Text(first, layout={"width": "400px"})
     go, said, place = ipywidgets.Button(description=button), ipywidgets.Label(), ipywidgets.VBox()
 
     def press(_):
-        go.disabled, said.value, frames, names = True, "one moment ...", [], []
+        go.disabled, said.value, place.children, frames, names = True, "one moment ...", [], [], []
         try:
             for figure, name in make(text.value):
                 frames.append(_frame(figure, f"{text.value}, {name}"))
@@ -57,7 +57,7 @@ def ask(
                 place.children, said.value = [ipywidgets.HTML(frames[-1])], name
             place.children = [_player(frames, names, len(frames) - 1)]
             said.value = "; ".join(["drag the slider back to the noise", *notes(text.value)])
-        except ValueError as e:
+        except (ValueError, OSError, RuntimeError) as e:  # a traceback would only reach the kernel's log
             said.value = str(e)
         finally:
             go.disabled = False

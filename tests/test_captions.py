@@ -55,7 +55,11 @@ def test_hues_do_not_overlap():
 
 def test_captions_are_english():
     assert caption("pink", "rose") == "a pink rose" and caption("orange", "tulip") == "an orange tulip"
-    assert caption("", "daisy") == "a daisy"
+    assert (
+        caption("", "daisy") == "a daisy"
+        and caption("", "eight") == "an eight"
+        and caption("red", "iris") == "a red iris"
+    )
     said = prompts("orange", "tulip")
     assert said[0] == "an orange tulip" and {"orange tulips", "a tulip that is orange"} <= set(said)
     assert all("  " not in p and "that is " not in p for p in prompts("", "rose")) and "roses" in prompts("", "rose")

@@ -104,13 +104,21 @@ def test_a_folder_for_each_class(folder):
 def test_one_folder_of_files_named_class_index(tmp_path):
     for name, grey in (("roses_2", 0), ("water_lily_11", 255), ("roses_10", 0)):
         Image.new("RGB", (20, 10), (grey,) * 3).save(tmp_path / f"{name}.jpg")
-    for name in ("roses_2.txt", "_3.jpg", "roses_.jpg", "roses.jpg"):
+    for name in ("roses_2.txt", "_3.jpg", "roses_.jpg", "roses.jpg", "._roses_2.jpg"):
         (tmp_path / name).write_text("not asked for")
     for p in (class_files(tmp_path, 8), flowers(8, tmp_path)):
-        assert p.x.shape == (3, 3, 8, 8) and p.classes == ("rose", "water_lily") and p.y.tolist() == [0, 0, 1]
+        assert p.x.shape == (3, 3, 8, 8) and p.classes == ("rose", "water lily") and p.y.tolist() == [0, 0, 1]
         assert p.x[:2].mean() < -0.9 and p.x[2].mean() > 0.9
     with pytest.raises(FileNotFoundError, match="no pictures in .* that are named class_index.jpg, such as daisy_17"):
         class_files(tmp_path / "nowhere", 8)
+
+
+def test_flowers_can_be_folders_of_other_kinds_where_they_are_asked_for(folder, monkeypatch):
+    assert flowers(8, folder).classes == ("rose", "tulip")
+    monkeypatch.setenv("DDPM_LESSONS_DATA", str(folder))  # not asked for: what lies there may be anything
+    monkeypatch.setattr(data, "fetch", lambda *a: (_ for _ in ()).throw(ConnectionError("fetched")))
+    with pytest.raises(ConnectionError, match="fetched"):
+        flowers(8)
 
 
 def test_a_missing_folder_and_an_empty_one_say_what_is_wanted(tmp_path):

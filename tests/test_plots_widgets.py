@@ -187,11 +187,16 @@ def test_a_prompt_becomes_frames_as_they_come_and_then_a_slider(displayed):
     assert name.value == "t = 2" and "t = 2" in frame.value
 
 
-def test_what_cannot_be_made_is_said_beside_the_button(displayed):
+@pytest.mark.parametrize("error", [ValueError, ConnectionError, RuntimeError])
+def test_what_cannot_be_made_is_said_beside_the_button(error, displayed):
     def make(prompt):
-        raise ValueError("prompts are a list of texts")
-        yield
+        if prompt == "bad":
+            raise error("prompts are a list of texts")
+        yield plots.panels(1, 1)[0], "t = 0"
 
-    _, button, said, place = asked(displayed, make)
+    text, button, said, place = asked(displayed, make)
     button.click()
+    assert place.children
+    text.value = "bad"
+    button.click()  # and the other prompt's picture is gone
     assert said.value == "prompts are a list of texts" and not place.children and not button.disabled

@@ -476,7 +476,7 @@ def told(monkeypatch, tmp_path):
         net=TINY.net | dict(cond=128, tokens=64),
         encode=clip.words,
         tell=lambda pictures: told_names(clip, pictures),
-        texts=("a white square", "a black square"),
+        say=lambda kind: [f"a {kind} square"],
     )
     monkeypatch.setitem(RECIPES, "told", lambda: recipe)
     monkeypatch.setattr("ddpm_lessons.text.cache_folder", lambda: tmp_path / "cache")
@@ -515,13 +515,18 @@ def test_what_is_no_prompt_is_one_line(told, weights, tmp_path, capsys):
     assert not (tmp_path / "g.png").exists()
 
 
-def test_a_recipe_that_is_told_texts_takes_pictures_of_anything(told, tmp_path, monkeypatch):
-    other = dataclasses.replace(
-        RECIPES["told"](), load=lambda size, folder: squares(size)._replace(classes=("dot", "gap"))
-    )
+def test_a_recipe_that_is_told_texts_takes_pictures_of_anything_and_remembers(told, tmp_path, monkeypatch, capsys):
+    recipe, argv = RECIPES["told"](), ["train", "told", "--out", str(tmp_path / "out"), "--steps"]
+    other = dataclasses.replace(recipe, load=lambda size, folder: squares(size)._replace(classes=("dot", "gap")))
     monkeypatch.setitem(RECIPES, "told", lambda: other)
-    assert command.main(["train", "told", "--steps", "2", "--out", str(tmp_path / "out")]) == 0
+    assert command.main([*argv, "2"]) == 0
     assert (tmp_path / "out" / "told.png").exists()
+    assert command.main([*argv, "3", "--resume"]) == 0
+    found, _ = open_weights(tmp_path / "out" / "told.safetensors")
+    assert found.classes == ("dot", "gap") and found.texts == ["a dot square", "a gap square"]
+    monkeypatch.setitem(RECIPES, "told", lambda: recipe)
+    said = fails(capsys, *argv, "4", "--resume")
+    assert said == "error: the data hold black, white; the recipe wants dot, gap"
 
 
 # evaluate

@@ -260,7 +260,12 @@ def test_cross_attention_is_its_formula_and_its_maps_sum_to_1():
     assert (looks[0, 2] == 0).all() and (looks[1, 0] == 1).all()
 
 
-@pytest.mark.parametrize("cond", [Cond(torch.zeros(2, 3)), words(3), words(2)._replace(seq=torch.zeros(2, 3, 4))])
+@pytest.mark.parametrize(
+    "cond",
+    [Cond(torch.zeros(2, 3)), words(3), words(2)._replace(seq=torch.zeros(2, 3, 4)), words(2)._replace(mask=None)],
+)
 def test_a_text_of_another_shape_is_said(cond):
-    with pytest.raises(ValueError, match=r"this net takes (sequences \(2, L, 5\), got|conditions \(2, 3\), got)"):
+    with pytest.raises(
+        ValueError, match=r"this net takes (sequences \(2, L, 5\) with a mask, got|conditions \(2, 3\), got)"
+    ):
         tiny(tokens=5)(torch.zeros(2, 1, 8, 8), T3[:2], cond)

@@ -6,8 +6,9 @@
     python tests/benchmarks/text.py                          print what was measured
 
 A minute is one of processor time (one thread on one core). Kinds are seen by a linear classifier on EfficientNet-Lite0
-features of photographs, colours by `captions.colours`, digits by a small convolutional net; beside each stands its
-accuracy on real pictures that it did not train on. All samples count. Needs the photographs, and MNIST for the digits.
+features of photographs, digits by a small convolutional net; beside each stands its accuracy on real pictures that it
+did not train on. Colours are read off the pixels, as for the captions. All samples count. Needs the photographs, and
+MNIST for the digits.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from trials import mean_of_last, timed
 
-from ddpm_lessons.captions import caption, colours
+from ddpm_lessons.captions import caption, colours, names
 from ddpm_lessons.command_sample import samples
 from ddpm_lessons.conditions import Cond
 from ddpm_lessons.data import bundled
@@ -155,7 +156,7 @@ def digits_measured(recipe: Recipe, net: nn.Module, n: int) -> dict:
     wanted = [recipe.classes[i % 10] for i in range(n)]
     result = {"n": n, "classifier": accuracy}
     for scale in (1.0, 2.0, 3.0):
-        x = samples(recipe, net, [f"Draw a {w}" for w in wanted], STEPS, scale, 1000)
+        x = samples(recipe, net, [names(w)[2] for w in wanted], STEPS, scale, 1000)
         right = [recipe.classes[k] == w for k, w in zip(classifier(x).argmax(1).tolist(), wanted, strict=True)]
         by_digit = {c: share([r for r, w in zip(right, wanted, strict=True) if w == c]) for c in recipe.classes}
         result[f"scale {scale:g}"] = {"right": share(right), "by digit": by_digit}
