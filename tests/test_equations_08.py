@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
+from checking import F64, near
 
 from ddpm_lessons import schedules
 from ddpm_lessons.forward import noisy, posterior
 from ddpm_lessons.samplers import beta_tilde, ddim, ddpm, dpmpp_2m, slerp, times
 from ddpm_lessons.toys import ideal_denoiser
 
-F64 = torch.float64
 SCHEDULE = schedules.cosine(100)
 ONE = torch.ones(1, 1, dtype=F64)
 STEPS = [(100, 60), (60, 20), (20, 5), (100, 99), (2, 1)]  # from t to s
@@ -18,12 +18,6 @@ STEPS = [(100, 60), (60, 20), (20, 5), (100, 99), (2, 1)]  # from t to s
 
 def scales(t, schedule=SCHEDULE):
     return [v.item() for v in schedule.scales(t, ONE)]
-
-
-def near(a, b, tolerance=1e-9):
-    torch.testing.assert_close(
-        torch.as_tensor(a, dtype=F64), torch.as_tensor(b, dtype=F64), rtol=tolerance, atol=tolerance
-    )
 
 
 def draws(n=200_000):

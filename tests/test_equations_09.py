@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from checking import F64, near
 
 from ddpm_lessons import schedules
 from ddpm_lessons.conditions import Cond, classes
@@ -12,7 +13,6 @@ from ddpm_lessons.guidance import dynamic_threshold, guided
 from ddpm_lessons.predict import EPS, X0, V, denoiser
 from ddpm_lessons.toys import ideal_denoiser
 
-F64 = torch.float64
 SCHEDULE = schedules.cosine(100)
 MEANS = torch.tensor([[1.0, 0.6], [-1.0, 0.5], [0.9, -0.6], [-0.7, -1.1]], dtype=F64)
 POOLS = [MEANS[:2], MEANS[2:], MEANS]  # class 0, class 1, both: the classes are equally frequent
@@ -20,12 +20,6 @@ STD = 0.3
 LABELS = classes(torch.tensor([0, 1, 0, 1]), 2)
 TIMES = torch.tensor([5, 30, 60, 90])
 X_T = torch.tensor([[0.3, -0.2], [1.0, 0.1], [-0.6, 0.4], [0.2, 0.9]], dtype=F64)
-
-
-def near(a, b, tolerance=1e-9):
-    torch.testing.assert_close(
-        torch.as_tensor(a, dtype=F64), torch.as_tensor(b, dtype=F64), rtol=tolerance, atol=tolerance
-    )
 
 
 def exact(x_t, t, cond):

@@ -6,24 +6,9 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from checking import F64, near, normal, seeded
 
 from ddpm_lessons.metrics import Features, frechet, inception_score, kernel, perceptual, precision_recall
-
-F64 = torch.float64
-
-
-def near(a, b, tolerance=1e-9):
-    torch.testing.assert_close(
-        torch.as_tensor(a, dtype=F64), torch.as_tensor(b, dtype=F64), rtol=tolerance, atol=tolerance
-    )
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, dtype=F64, generator=rng(seed))
 
 
 def covariance(d, seed):
@@ -102,8 +87,8 @@ def test_10_4_frechet_distance():
 def test_10_5_bias_of_the_means():
     """Uniform numbers, n = 5 and m = 9, many times."""
     scale = torch.tensor([1.0, 2.0, 0.5], dtype=F64)
-    x = scale * torch.rand(40_000, 5, 3, dtype=F64, generator=rng(1))
-    y = torch.rand(40_000, 9, 3, dtype=F64, generator=rng(2)) - 0.2
+    x = scale * torch.rand(40_000, 5, 3, dtype=F64, generator=seeded(1))
+    y = torch.rand(40_000, 9, 3, dtype=F64, generator=seeded(2)) - 0.2
     found = (x.mean(1) - y.mean(1)).square().sum(1).mean()
     true = (scale / 2 - 0.3).square().sum()
     near(found, true + scale.square().sum() / 12 / 5 + 3 / 12 / 9, 5e-3)
@@ -114,7 +99,7 @@ def test_10_6_bound_of_the_mean_distance(n, m, d):
     """Below the mean of many, for normal and for uniform features; with equal densities above 0."""
     for spread in (0.5, 1.0, 1.5):
         for draw, var in ((torch.randn, 1.0), (torch.rand, 1 / 12)):
-            g = rng(1)
+            g = seeded(1)
             pairs = [(spread * draw(n, d, generator=g).double(), draw(m, d, generator=g).double()) for _ in range(60)]
             found = torch.tensor([frechet(a, b) for a, b in pairs], dtype=F64)
             means = 0.0 if draw is torch.randn else d * (spread / 2 - 0.5) ** 2
@@ -194,7 +179,7 @@ def test_10_11_precision_and_recall():
 def test_10_12_perceptual_distance():
     """Two unit vectors: |u - v|^2 = 2 - 2 cos, place by place and layer by layer."""
     maps = lambda x: [x.double(), F.avg_pool2d(x.double() ** 3, 2)]  # noqa: E731
-    a, b = torch.rand(2, 5, 3, 4, 4, generator=rng(1)) * 2 - 1
+    a, b = torch.rand(2, 5, 3, 4, 4, generator=seeded(1)) * 2 - 1
     layers = zip(maps(a), maps(b))
     expected = sum((2 - 2 * F.cosine_similarity(p, q, dim=1)).mean((1, 2)) for p, q in layers)
     near(perceptual(a, b, Features("test", lambda x: x.mean((2, 3)), maps=maps)), expected, 1e-6)

@@ -10,6 +10,8 @@ from .lesson_07 import LESSON_07
 from .lesson_08 import LESSON_08
 from .lesson_09 import LESSON_09
 from .lesson_10 import LESSON_10
+from .lesson_11 import LESSON_11
+from .lesson_12 import LESSON_12
 
 EXERCISES = (
     LESSON_01
@@ -22,4 +24,6 @@ EXERCISES = (
     | LESSON_08
     | LESSON_09
     | LESSON_10
+    | LESSON_11
+    | LESSON_12
 )
