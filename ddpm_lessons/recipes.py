@@ -199,7 +199,7 @@ def flowers_text_guided() -> Recipe:
 
 
 def mnist_text() -> Recipe:
-    """System E's digits, "draw a six", in the small network of `digits` with both ways to the text."""
+    """System E's digits, "draw a six", in the small network of `digits` with both ways to the text, answering x0."""
     spelled = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     return replace(
         digits(),
@@ -208,9 +208,15 @@ def mnist_text() -> Recipe:
         load=lambda size, folder: data.digits(size, folder)._replace(classes=spelled),
         classes=spelled,
         net=digits().net | dict(cond=128, tokens=64),
+        predict=X0,
+        weight=snr_plus_1(),
+        batch=32,
+        fall=500,
         encode=lambda prompts: load_clip().words(prompts),
         tell=lambda pictures: told_names(load_clip(), pictures),
         say=names,
+        scale=3.0,
+        minutes=15,
     )
 
 
