@@ -44,8 +44,8 @@ def test_every_displayed_equation_has_an_id_and_every_id_a_test(name):
     ids = [i[0] for i in ids]
     assert max(Counter(ids).values(), default=1) == 1, "an id stands twice"
     assert all(i.startswith(f"{int(name[:2])}.") for i in ids)
-    path = tool.ROOT / "tests" / f"test_equations_{name[:2]}.py"
-    tests = [n for n in ast.parse(path.read_text()).body if isinstance(n, ast.FunctionDef)] if ids else []
+    paths = [tool.ROOT / "tests" / f for f in ("checking.py", f"test_equations_{name[:2]}.py")] if ids else []
+    tests = [n for p in paths for n in ast.parse(p.read_text()).body if isinstance(n, ast.FunctionDef)]
     asserts = {"assert_close"} | {f.name for f in tests if any(isinstance(n, ast.Assert) for n in ast.walk(f))}
     asserts |= {f.name for f in tests if asserts & words(f)}  # a helper that asserts
     for i in ids:
