@@ -144,7 +144,7 @@ class Attention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Every place of the picture looks at every word (arXiv 2112.10752, section 3.3).  (B, C, H, W) -> same
+    """Every place of the picture looks at every word (arXiv 2112.10752, section 3.3).  (B, C, H, W) -> same  (12.2)
 
     words: (B, L, E);  mask: (B, L) bool, False for words that nobody may look at.
     """
