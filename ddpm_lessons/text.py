@@ -169,7 +169,7 @@ class ClipRecipe:
         return batch
 
     def loss(self, net: nn.Module, x0: Tensor, cond: Cond, rng: torch.Generator) -> Tensor:
-        """CLIP's own (arXiv 2103.00020, figure 3): each picture picks its caption, each caption its picture.  -> ()  (11.3)"""
+        """CLIP's own (arXiv 2103.00020, figure 3): each picture picks its caption, each caption its picture.  (11.3)"""
         image, text, scale = net(x0, cond.vec)[:3]
         return open_clip.ClipLoss()(image.float(), text.float(), scale.clamp(max=100))
 
