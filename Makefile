@@ -10,7 +10,7 @@ learn: .venv/learn
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb $(ARGS)
 
 test: .venv/test
-	@echo "Testing: ruff, the unit tests, then every notebook from top to bottom; about 11 minutes on two CPU cores."
+	@echo "Testing: ruff, the unit tests, then every notebook from top to bottom; about 10 minutes on two CPU cores."
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	DDPM_LESSONS_DATA=$${DDPM_LESSONS_DATA:-none} $(BIN)/python -m pytest tests notebooks \
