@@ -128,6 +128,7 @@ def flowers_text() -> Recipe:
         tell=lambda pictures: told_captions(load_clip(), pictures),
         say=lambda kind: [p for colour in ("", *COLOURS) for p in prompts(colour, kind)[:6]],
         scale=3.0,
+        minutes=55,
     )
 
 
@@ -154,7 +155,7 @@ def flowers_clip() -> Recipe:
         sampler=ddpm,
         steps=400,
         scale=3.0,
-        minutes=60 * 24,
+        minutes=60 * 11,
     )
 
 
@@ -180,7 +181,7 @@ def flowers_text_simple() -> Recipe:
         say=names,
         sampler=ddpm,
         steps=1000,
-        minutes=60 * 6,
+        minutes=110,
     )
 
 
@@ -195,6 +196,7 @@ def flowers_text_guided() -> Recipe:
         name="flowers_text_guided",
         about="the same, system E's network that looks at the text",
         net=dict(channels=3, widths=(64, 128), blocks=2, attend=2, cond=0, tokens=64, cross=0, parts=parts),
+        minutes=280,
     )
 
 
