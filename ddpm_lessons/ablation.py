@@ -5,13 +5,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .data import Pictures, batches
+from .data import batches
 from .forward import gauss, noisy
+from .layers import LearnedTime, MaxDown, Parts
 from .losses import diffusion_loss
+from .pictures import Pictures
 from .predict import EPS
 from .schedules import linear
 from .train import Run, train
-from .unet import LearnedTime, MaxDown, Parts, UNet
+from .unet import UNet
 
 SCHEDULE = linear(400)
 VARIANTS = {  # name -> (parts, batch); the first is what the others are compared with

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from . import recipes
 from .command_sample import grid, here
-from .data import Pictures
+from .pictures import Pictures
 from .recipe import Recipe
 from .samplers import ddim
 from .text import ClipRecipe

@@ -1,23 +1,28 @@
-"""Pictures in [-1, 1] with their labels: photographs, digits, and flowers that we draw ourselves."""
+"""The data sets: photographs, digits and small pictures of things, found or fetched; and batches of them."""
 
-import gzip
 import os
 import urllib.error
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, NamedTuple
 
 import torch
-import torch.nn.functional as F
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
-from torchvision.transforms.functional import pil_to_tensor
-from tqdm.auto import tqdm
 
 from .conditions import Cond, classes
 from .download import fetch, root
+from .drawn import drawn
+from .pictures import (
+    SUFFIXES,
+    Pictures,
+    class_files,
+    class_folders,
+    class_zip,
+    idx,
+    numbered_files,
+    records,
+    resized,
+)
+from .pictures import picture as picture
 
 FLOWERS = ("daisy", "dandelion", "rose", "sunflower", "tulip")
 TF_FLOWERS = (  # the publisher's archive, CC-BY photographs
@@ -30,17 +35,6 @@ CIFAR10_BINARY = (  # its bytes, without the pickles of the version for Python t
     "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
 )
 STL10 = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
-PLURALS = {"roses": "rose", "sunflowers": "sunflower", "tulips": "tulip"}  # TF-Flowers' own names
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-
-
-class Pictures(NamedTuple):
-    """A data set in memory.  x: (N, C, H, W) in [-1, 1], y: (N,) labels, classes: their names, source: in words"""
-
-    x: Tensor
-    y: Tensor
-    classes: tuple[str, ...]
-    source: str
 
 
 Tell = Callable[[Tensor, torch.Generator], Cond]  # (places (B,) in a data set, rng) -> what their pictures show
@@ -130,78 +124,6 @@ def _or_drawn(load: Callable[[int], Pictures], size: int, n: int) -> Pictures:
     return pictures._replace(source=f"{pictures.source} ({why})")
 
 
-def class_folders(folder: str | Path, size: int) -> Pictures:
-    """A folder with a folder for each class, read as squares of `size` pixels; plural names lose their s.
-
-    Raises FileNotFoundError when there is no picture, ValueError, naming it, when a picture cannot be read.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}; name one that holds a folder of pictures for each class")
-    files = sorted(f for f in folder.glob("*/*") if f.suffix.lower() in SUFFIXES and f.name[0] != ".")
-    if not files:
-        raise FileNotFoundError(f"no pictures in {folder}/CLASS/; wanted are {', '.join(sorted(SUFFIXES))}")
-    return _read(files, [f.parent.name for f in files], size)
-
-
-def numbered_files(folder: str | Path) -> list[Path]:
-    """The pictures of a folder that are named class_index.jpg, as System E has them: daisy_17.jpg, in order."""
-    found = (f for f in Path(folder).glob("*_*") if f.suffix.lower() in SUFFIXES and f.name[0] != ".")
-    return sorted(f for f in found if f.stem.rpartition("_")[0] and f.stem.rpartition("_")[2].isdigit())
-
-
-def class_files(folder: str | Path, size: int) -> Pictures:
-    """A folder of pictures named class_index.jpg.  Raises like `class_folders`."""
-    files = numbered_files(folder)
-    if not files:
-        raise FileNotFoundError(f"no pictures in {folder} that are named class_index.jpg, such as daisy_17.jpg")
-    return _read(files, [f.stem.rpartition("_")[0].replace("_", " ") for f in files], size)
-
-
-def _read(files: list[Path], named: list[str], size: int) -> Pictures:
-    names, x = sorted(set(named)), torch.empty(len(files), 3, size, size)
-    for i, f in enumerate(tqdm(files, desc="reading pictures", leave=False, mininterval=0.5)):
-        x[i] = picture(f, size)
-    y = torch.tensor([names.index(n) for n in named])
-    return Pictures(x, y, tuple(PLURALS.get(n, n) for n in names), f"{len(files)} photographs")
-
-
-def class_zip(file: str | Path, size: int) -> Pictures:
-    """The same from a zip file, which is read and never unpacked; where it has a folder `train`, that one only.
-
-    Raises ValueError, naming it, when the zip file or a picture in it cannot be read.
-    """
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = sorted(m for m in archive.namelist() if Path(m).suffix.lower() in SUFFIXES)
-            members = [m for m in members if m.startswith("train/")] or members
-            names = sorted({Path(m).parent.name for m in members})
-            x = torch.empty(len(members), 3, size, size)
-            for i, m in enumerate(tqdm(members, desc="reading pictures", leave=False)):
-                with archive.open(m) as content:
-                    x[i] = picture(f"{file}/{m}", size, content)
-    except (zipfile.BadZipFile, OSError) as e:
-        raise ValueError(f"{file} is missing, cut short or no zip file ({e}); fetch it again") from e
-    if not members:
-        raise ValueError(f"{file} holds no pictures in folders of their class")
-    y = torch.tensor([names.index(Path(m).parent.name) for m in members])
-    return Pictures(x, y, tuple(names), f"{len(x)} pictures of {Path(file).name}")
-
-
-def picture(file: str | Path, size: int, content: IO[bytes] | None = None) -> Tensor:
-    """One picture file, its middle square resized: (3, size, size) in [-1, 1]. ValueError when it cannot be read.
-
-    content: its bytes, where it lies in an archive.
-    """
-    try:
-        with Image.open(content or file) as image:
-            image.draft("RGB", (2 * size, 2 * size))  # a large JPEG is decoded at a fraction of its size
-            image = ImageOps.fit(ImageOps.exif_transpose(image).convert("RGB"), (size, size), Image.LANCZOS)
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as e:
-        raise ValueError(f"{file} cannot be read as a picture ({e}); delete it or fetch it again") from e
-    return pil_to_tensor(image).float() / 127.5 - 1
-
-
 def digits(size: int = 32, folder: str | Path | None = None) -> Pictures:
     """MNIST, padded to `size`: (N, 1, size, size): the IDX files in `folder`, or in `root()` and downloaded there once.
 
@@ -281,37 +203,3 @@ def through_torchvision(dataset: Callable, here: Path) -> None:
         why = " ".join(str(e).split())  # torchvision says it in several lines
         name = dataset.__name__
         raise ConnectionError(f"{name} cannot be downloaded ({why}); set DDPM_LESSONS_DATA to a folder with it") from e
-
-
-def records(file: Path, shape: tuple[int, ...]) -> Tensor:
-    """A file of bytes without a header -> uint8 (N, *shape). ValueError when it is missing or cut short."""
-    try:
-        return torch.frombuffer(bytearray(file.read_bytes()), dtype=torch.uint8).view(-1, *shape)
-    except (OSError, RuntimeError, ValueError) as e:
-        why = str(e).split("\n")[0]
-        raise ValueError(f"{file} is missing or cut short ({why}); delete it and run again") from e
-
-
-def resized(x: Tensor, size: int) -> Tensor:
-    """Bytes to pictures of another size.  (N, 3, H, H) uint8 -> (N, 3, size, size) in [-1, 1]"""
-    parts = []
-    for part in x.split(1000):  # a float takes four times the room of a byte
-        part = part.float() / 127.5 - 1
-        if part.shape[-1] != size:
-            part = F.interpolate(part, size=size, mode="bicubic", antialias=True).clamp(-1, 1)
-        parts.append(part)
-    return torch.cat(parts)
-
-
-def idx(file: Path) -> Tensor:
-    """An IDX file of bytes, gzipped, as MNIST comes: uint8 of the shape in its header. ValueError when cut short."""
-    try:
-        raw = gzip.decompress(file.read_bytes())
-        ndim = raw[3]
-        shape = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(ndim)]
-        return torch.frombuffer(bytearray(raw[4 + 4 * ndim :]), dtype=torch.uint8).view(shape)
-    except (OSError, EOFError, zlib.error, IndexError, RuntimeError, ValueError) as e:
-        raise ValueError(f"{file} is missing, cut short or not MNIST ({e}); delete it and run again") from e
-
-
-from .drawn import drawn  # noqa: E402  (at the end: drawn.py needs Pictures)

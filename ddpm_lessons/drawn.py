@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from .pictures import Pictures
+
 PALETTE = {
     "white": (0.97, 0.96, 0.92),
     "yellow": (0.98, 0.83, 0.12),
@@ -23,13 +25,12 @@ COLOURS = {  # those in which each species is drawn
 GROUNDS = ((0.16, 0.30, 0.12), (0.30, 0.44, 0.20), (0.10, 0.14, 0.10), (0.55, 0.70, 0.85), (0.35, 0.28, 0.18))
 
 
-def drawn(n: int, size: int, rng: torch.Generator | None = None):
+def drawn(n: int, size: int, rng: torch.Generator | None = None) -> Pictures:
     """n drawn flowers -> Pictures, x: (n, 3, size, size); classes in turn, colour, pose and ground at random."""
-    from .data import FLOWERS, Pictures
-
-    y = torch.arange(n) % len(FLOWERS)
+    species = tuple(COLOURS)
+    y = torch.arange(n) % len(species)
     x, _ = draw(y, size, rng)
-    return Pictures(x, y, FLOWERS, f"{n} drawn flowers")
+    return Pictures(x, y, species, f"{n} drawn flowers")
 
 
 def draw(y: Tensor, size: int, rng: torch.Generator | None = None) -> tuple[Tensor, list[str]]:

@@ -12,6 +12,7 @@ from . import data
 from .captions import COLOURS, names, prompts
 from .conditions import Cond
 from .guidance import dynamic_threshold
+from .layers import LearnedTime, MaxDown, Parts, StrideDown, TransposedUp
 from .losses import snr_plus_1
 from .predict import EPS, X0
 from .recipe import Recipe
@@ -19,7 +20,7 @@ from .samplers import beta, ddim, ddpm
 from .schedules import linear
 from .text import ClipRecipe, load_clip, told_captions, told_names, told_pictures
 from .train import fit, load, save
-from .unet import LearnedTime, MaxDown, Parts, StrideDown, TransposedUp, UNet
+from .unet import UNet
 
 
 def flowers() -> Recipe:

@@ -16,22 +16,9 @@ import torch
 from PIL import Image
 
 from ddpm_lessons import data
-from ddpm_lessons.data import (
-    Pictures,
-    batches,
-    bundled,
-    cifar10,
-    class_files,
-    class_folders,
-    class_zip,
-    digits,
-    flowers,
-    flowers_or_drawn,
-    idx,
-    picture,
-    stl10,
-)
+from ddpm_lessons.data import batches, bundled, cifar10, digits, flowers, flowers_or_drawn, stl10
 from ddpm_lessons.download import download, root, unpack
+from ddpm_lessons.pictures import Pictures, class_files, class_folders, class_zip, idx, picture
 
 BODY = bytes(range(256)) * 300
 SHA = hashlib.sha256(BODY).hexdigest()

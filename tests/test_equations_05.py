@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from ddpm_lessons import unet
+from ddpm_lessons import layers
 
 
 def randn(*shape: int) -> torch.Tensor:
@@ -12,7 +12,7 @@ def randn(*shape: int) -> torch.Tensor:
 
 
 def test_5_1_time_as_waves():
-    e = unet.Sinusoidal(8)(torch.tensor([3, 700]))
+    e = layers.Sinusoidal(8)(torch.tensor([3, 700]))
     for row, t in zip(e, (3, 700)):
         for i in range(4):
             w = 10_000 ** (-i / 4)
@@ -22,7 +22,7 @@ def test_5_1_time_as_waves():
 
 def test_5_2_group_norm():
     x = randn(2, 16, 3, 3) * 5 + 2
-    norm = unet.group_norm(16)
+    norm = layers.group_norm(16)
     with torch.no_grad():
         norm.weight.copy_(torch.linspace(0.5, 2, 16))
         norm.bias.copy_(torch.linspace(-1, 1, 16))
@@ -38,11 +38,11 @@ def test_5_2_group_norm():
 
 def test_5_2_company_does_not_matter():
     x = randn(4, 16, 3, 3)
-    assert torch.allclose(unet.group_norm(16)(x)[:1], unet.group_norm(16)(x[:1]), atol=1e-6)
+    assert torch.allclose(layers.group_norm(16)(x)[:1], layers.group_norm(16)(x[:1]), atol=1e-6)
 
 
 def test_5_3_rearranging_keeps_every_number():
-    x, down = randn(2, 3, 4, 6), unet.RearrangeDown(3, 12)
+    x, down = randn(2, 3, 4, 6), layers.RearrangeDown(3, 12)
     with torch.no_grad():  # a mix that leaves the channels as they are
         down.mix.weight.copy_(torch.eye(12)[:, :, None, None])
         down.mix.bias.zero_()
@@ -54,7 +54,7 @@ def test_5_3_rearranging_keeps_every_number():
 
 
 def test_5_4_the_block():
-    block = unet.Block(8, 8, 16, 0.0, unet.Parts())
+    block = layers.Block(8, 8, 16, 0.0, layers.Parts())
     x, e = randn(2, 8, 4, 4), randn(2, 16)
     assert torch.equal(block(x, e), x), "a new block should pass x on"
     torch.nn.init.normal_(block.second[-1].weight)
@@ -72,5 +72,5 @@ def test_5_5_attention():
         weight = torch.tensor([math.exp(float(q[i] @ k[j]) / 2) for j in range(5)])  # sqrt(d) = 2
         mine[i] = (weight / weight.sum()) @ v
     assert torch.allclose(torch.nn.functional.scaled_dot_product_attention(q, k, v), mine, atol=1e-5)
-    layer = unet.Attention(8, unet.Parts(), head=4)
+    layer = layers.Attention(8, layers.Parts(), head=4)
     assert torch.equal(layer(randn(2, 8, 4, 4)), randn(2, 8, 4, 4)), "a new layer should pass x on"

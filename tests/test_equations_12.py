@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from checking import F64, near, normal, seeded
 
 from ddpm_lessons.conditions import Cond
-from ddpm_lessons.unet import Block, CrossAttention, Parts, UNet
+from ddpm_lessons.layers import Block, CrossAttention, Parts
+from ddpm_lessons.unet import UNet
 
 
 def attention(q, k, v, mask=None):

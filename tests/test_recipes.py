@@ -13,14 +13,7 @@ from processes import TINY, squares
 from ddpm_lessons import __main__ as command
 from ddpm_lessons import command_sample, command_train, data, recipes
 from ddpm_lessons.guidance import dynamic_threshold
-from ddpm_lessons.metrics import Features
-from ddpm_lessons.predict import EPS
-from ddpm_lessons.recipes import RECIPES, Recipe, open_weights, save_weights
-from ddpm_lessons.samplers import beta, ddpm
-from ddpm_lessons.schedules import cosine, linear
-from ddpm_lessons.text import tiny_clip, told_names
-from ddpm_lessons.train import load, save, train
-from ddpm_lessons.unet import (
+from ddpm_lessons.layers import (
     Attention,
     Block,
     CrossAttention,
@@ -30,10 +23,16 @@ from ddpm_lessons.unet import (
     RearrangeDown,
     StrideDown,
     TransposedUp,
-    UNet,
     Up,
-    parameters,
 )
+from ddpm_lessons.metrics import Features
+from ddpm_lessons.predict import EPS
+from ddpm_lessons.recipes import RECIPES, Recipe, open_weights, save_weights
+from ddpm_lessons.samplers import beta, ddpm
+from ddpm_lessons.schedules import cosine, linear
+from ddpm_lessons.text import tiny_clip, told_names
+from ddpm_lessons.train import load, save, train
+from ddpm_lessons.unet import UNet, parameters
 
 SECOND = str(1 / 60)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ddpm_lessons.conditions import Cond, classes
-from ddpm_lessons.unet import (
+from ddpm_lessons.layers import (
     Attention,
     CrossAttention,
     LearnedTime,
@@ -16,11 +16,10 @@ from ddpm_lessons.unet import (
     Sinusoidal,
     StrideDown,
     TransposedUp,
-    UNet,
     Up,
     group_norm,
-    parameters,
 )
+from ddpm_lessons.unet import UNet, parameters
 
 T3 = torch.tensor([1, 50, 100])
 
