@@ -111,16 +111,21 @@ class Recipe:
         steps: int | None = None,
         scale: float | None = None,
         seed: int = 0,
+        x_T: Tensor | None = None,
     ) -> Iterator[Step]:
         """Pictures of the given classes or prompts, step by step, guided and kept in bounds.  (N,) -> (N, C, H, W) each
 
-        Raises ValueError for a label that is no class, an empty prompt, and for steps outside 1..T.
+        x_T: the noise to begin with, (N, C, H, W), in place of the seed's. Raises ValueError for noise of another
+        shape, a label that is no class, an empty prompt, and for steps outside 1..T.
         """
         net.eval()
         device = next(net.parameters()).device
         cond = self.condition(what).to(device)
-        x = torch.empty(len(what), self.channels, self.size, self.size, device=device)
+        like = torch.empty(len(what), self.channels, self.size, self.size, device=device)
         d = guided(denoiser(net, self.schedule, self.predict), self.scale if scale is None else scale)
         rng = torch.Generator().manual_seed(seed)
         ts = times(self.schedule.T, self.steps if steps is None else steps)
-        return self.sampler(self.limit(d), self.schedule, gauss(x, rng), ts, cond, rng)
+        x_T = gauss(like, rng) if x_T is None else x_T.to(device)
+        if x_T.shape != like.shape:
+            raise ValueError(f"x_T should have the samples' shape, {tuple(like.shape)}, got {tuple(x_T.shape)}")
+        return self.sampler(self.limit(d), self.schedule, x_T, ts, cond, rng)

@@ -199,6 +199,16 @@ def test_samples_are_clipped_pictures_of_the_asked_shape_and_a_seed_is_a_sample(
     assert not torch.equal(steps[-1].x, list(TINY.sample(net, labels, 5, seed=1))[-1].x)
 
 
+def test_samples_begin_with_the_noise_given():
+    net, labels, noise = (
+        shaken(),
+        torch.tensor([0, 1]),
+        torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(3)),
+    )
+    ends = lambda **given: list(TINY.sample(net, labels, 5, **given))[-1].x  # noqa: E731
+    assert torch.equal(ends(x_T=noise), ends(seed=3)) and not torch.equal(ends(x_T=noise), ends(x_T=-noise))
+
+
 def test_scale_0_ignores_the_class():
     net = shaken()
     ends = lambda scale, k: list(TINY.sample(net, torch.tensor([k]), 3, scale))[-1].x  # noqa: E731
@@ -211,6 +221,8 @@ def test_what_cannot_be_sampled_is_said():
         TINY.sample(net, torch.tensor([2]))
     with pytest.raises(ValueError, match=r"sampling steps should lie in 1\.\.50 \(T\), got 51"):
         TINY.sample(net, torch.tensor([0]), 51)
+    with pytest.raises(ValueError, match=r"x_T should have the samples' shape, \(1, 1, 8, 8\), got \(2, 1, 8, 8\)"):
+        TINY.sample(net, torch.tensor([0]), x_T=torch.zeros(2, 1, 8, 8))
 
 
 def test_the_loss_hides_the_condition_now_and_then():

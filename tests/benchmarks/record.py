@@ -17,25 +17,21 @@ from torchvision.utils import make_grid
 from ddpm_lessons import plots
 from ddpm_lessons.command_sample import samples
 from ddpm_lessons.forward import gauss
-from ddpm_lessons.guidance import guided
 from ddpm_lessons.metrics import efficientnet, linear_classifier
-from ddpm_lessons.predict import denoiser
 from ddpm_lessons.recipes import open_weights
-from ddpm_lessons.samplers import ddim, slerp, times
+from ddpm_lessons.samplers import ddim, slerp
 from ddpm_lessons.train import load
 
 STEPS, ROWS, MANY, REAL = 25, 6, 16, 4000
 
 
-@torch.no_grad()
 def interpolated(recipe, net, labels: torch.Tensor) -> torch.Tensor:
     """ROWS pictures for each label, from one noise to another: row by row, (ROWS * N, C, H, W)."""
     rng = torch.Generator().manual_seed(5)
     like = torch.empty(len(labels), recipe.channels, recipe.size, recipe.size)
     a, b = gauss(like, rng), gauss(like, rng)
     x = torch.cat([slerp(a, b, k / (ROWS - 1)) for k in range(ROWS)])
-    d = recipe.limit(guided(denoiser(net, recipe.schedule, recipe.predict), recipe.scale))
-    *_, last = ddim(d, recipe.schedule, x, times(recipe.schedule.T, STEPS), recipe.condition(labels.repeat(ROWS)))
+    *_, last = recipe.sample(net, labels.repeat(ROWS), STEPS, x_T=x)
     return last.x
 
 
