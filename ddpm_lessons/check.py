@@ -19,8 +19,9 @@ class Exercise(NamedTuple):
 def same(mine: Callable[..., Any], theirs: Callable[..., Any], *args: Any, **kw: Any) -> None:
     """Assert that two functions answer alike on these arguments, and say so. Raises AssertionError if not."""
     a, b = mine(*args, **kw), theirs(*args, **kw)
-    said, wrapped = difference(a, b), theirs.__module__ == "__main__"  # the notebook's own way of calling the package
-    name = "the package's" if wrapped else f"{theirs.__module__}.{theirs.__qualname__}"
+    said, name = difference(a, b), f"{theirs.__module__}.{theirs.__qualname__}"
+    if theirs.__module__ == "__main__":  # in the notebook itself: a way of calling the package, or another way there
+        name = "the package's" if theirs.__name__.startswith(("<lambda>", "their")) else theirs.__name__
     if said:
         raise AssertionError(f"your {mine.__name__} and {name} differ: {said}")
     print(f"same as {name}")

@@ -57,7 +57,8 @@ def execute(path: Path) -> float:
 
     nb = nbformat.read(path, 4)
     begin = time.monotonic()
-    NotebookClient(nb, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}}).execute()
+    where = {"metadata": {"path": path.parent}}
+    NotebookClient(nb, timeout=600, kernel_name="python3", resources=where, coalesce_streams=True).execute()
     took = time.monotonic() - begin
     for cell in nb.cells:
         cell.metadata.pop("execution", None)  # when each cell ran

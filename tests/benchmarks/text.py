@@ -36,7 +36,7 @@ from ddpm_lessons.unet import parameters
 
 RESULTS = Path(__file__).parents[2] / "data" / "text.json"
 STEPS = 20
-BOTH = flowers_text()
+BOTH = replace(flowers_text(), sampler=ddim)
 NET = BOTH.net | dict(cond=0, tokens=0)
 
 
@@ -68,7 +68,7 @@ def way(name: str, minutes: float, n: int) -> dict:
     losses = timed(train(run, recipe.batches(pictures), recipe.loss, 10**9, fast_precision("cpu")), minutes)
     net = run.ema.module.eval()
     record = {"minutes": minutes, "steps": run.step, "millions": parameters(net) / 1e6, "loss": mean_of_last(losses)}
-    return record | shuffled(recipe, net, pictures) | measured(recipe, net, n)
+    return record | shuffled(recipe, net, pictures) | measured(net, n, {f"scale {recipe.scale:g}": recipe})
 
 
 @torch.no_grad()
@@ -86,8 +86,9 @@ def shuffled(recipe: Recipe, net: nn.Module, pictures, batches: int = 40) -> dic
     return table | {"loss_raised": raised.mean().item(), "loss_raised_error": (raised.std() / batches**0.5).item()}
 
 
-def measured(recipe: Recipe, net: nn.Module, n: int, scales: tuple[float, ...] = ()) -> dict:
-    """The share of samples that show the kind and the colour that were asked for, and their distance."""
+def measured(net: nn.Module, n: int, ways: dict[str, Recipe]) -> dict:
+    """The share of samples that show the kind and the colour that were asked for, and their distance, by way."""
+    recipe = next(iter(ways.values()))
     real, features = recipe.pictures(None, recipe.size), efficientnet()
     found, order = features(real.x), torch.randperm(len(real.x), generator=torch.Generator().manual_seed(0))
     here, others, rest = found[order[:n]], found[order[n : 2 * n]], order[n:]
@@ -101,17 +102,17 @@ def measured(recipe: Recipe, net: nn.Module, n: int, scales: tuple[float, ...] =
         "kernel_floor": kernel(others, here),
         "pairs": {" ".join(p): often[p] for p in pairs},
     }
-    for scale in scales or (recipe.scale,):
+    for name, how in ways.items():
         kinds, asked = ([rows[i % len(rows)] for i in range(n)] for rows in (real.classes, pairs))
-        x = samples(replace(recipe, sampler=ddim), net, [caption("", k) for k in kinds], STEPS, scale, 1000)
+        x = samples(how, net, [caption("", k) for k in kinds], STEPS, None, 1000)
         f = features(x)
-        coloured = samples(replace(recipe, sampler=ddim), net, [caption(*p) for p in asked], STEPS, scale, 2000)
+        coloured = samples(how, net, [caption(*p) for p in asked], STEPS, None, 2000)
         right = {
             "kind": seen(probe, f, real.classes, kinds),
             "kind of coloured": seen(probe, features(coloured), real.classes, [k for _, k in asked]),
             "colour": [c == p[0] for c, p in zip(colours(coloured), asked, strict=True)],
         }
-        result[f"scale {scale:g}"] = {name: share(v) for name, v in right.items()} | {
+        result[name] = {what: share(v) for what, v in right.items()} | {
             "colour, by prompt": {
                 " ".join(p): share([r for r, q in zip(right["colour"], asked, strict=True) if q == p]) for p in pairs
             },
@@ -183,8 +184,9 @@ def main() -> None:
         keep(a.name, way(a.name, a.minutes, a.n))
     elif a.what == "flowers":
         recipe, net = open_weights(a.name or bundled("flowers_text.safetensors"))
-        pictures = recipe.pictures()
-        keep("flowers_text", shuffled(recipe, net, pictures) | measured(recipe, net, a.n, (1.0, 2.0, 3.0, 4.0)))
+        ways = {f"scale {w:g}": replace(recipe, scale=w) for w in (1.0, 2.0, 3.0, 4.0, 5.0)}
+        ways["DDIM, scale 4"] = replace(recipe, sampler=ddim, scale=4.0)
+        keep("flowers_text", shuffled(recipe, net, recipe.pictures()) | measured(net, a.n, ways))
     elif a.what == "digits":
         keep("mnist_text", digits_measured(*open_weights(a.name or bundled("mnist_text.safetensors")), a.n))
     print(RESULTS.read_text())
