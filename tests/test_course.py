@@ -139,8 +139,17 @@ def test_what_learners_also_do(capsys):
     def twice(x):
         return 2 * x
 
-    check.same(twice, lambda x: x + x, 2.0)
-    assert "same as" in capsys.readouterr().out
+    def doubled(x):
+        return x + x
+
+    calls_the_package = lambda x: x + x  # noqa: E731
+    check.same(twice, doubled, 2.0)
+    doubled.__module__ = calls_the_package.__module__ = "__main__"  # as in a notebook
+    check.same(twice, doubled, 2.0)
+    check.same(twice, calls_the_package, 2.0)
+    here, *others = capsys.readouterr().out.splitlines()
+    assert here.startswith("same as test_course.") and here.endswith("doubled")
+    assert others == ["same as doubled", "same as the package's"]
     with pytest.raises(AssertionError, match="your twice and .* differ: 4 where 8 is wanted"):
         check.same(twice, lambda x: x**3, 2.0)
 
