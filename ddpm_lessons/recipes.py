@@ -103,7 +103,8 @@ def cifar10_small() -> Recipe:
         fall=500,
         sampler=ddim,
         steps=20,
-        minutes=120,
+        scale=3.0,
+        minutes=130,
     )
 
 
