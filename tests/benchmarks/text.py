@@ -36,7 +36,7 @@ from ddpm_lessons.unet import parameters
 
 RESULTS = Path(__file__).parents[2] / "data" / "text.json"
 STEPS = 20
-BOTH = replace(flowers_text(), sampler=ddim)
+BOTH = replace(flowers_text(), sampler=ddim, scale=3.0)  # as when the ways were measured
 NET = BOTH.net | dict(cond=0, tokens=0)
 
 
