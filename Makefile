@@ -2,17 +2,19 @@
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)  # in a container, where Jupyter would only warn and stop
 
 .PHONY: learn test badges outputs benchmark clean
 
 learn: .venv/learn
 	@echo "Opening JupyterLab on notebooks/00_start_here.ipynb; Ctrl-C twice stops it."
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb $(ARGS)
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb $(AS_ROOT) $(ARGS)
 
 test: .venv/test
 	@echo "Testing: ruff, the unit tests, then every notebook from top to bottom; about 10 minutes on two CPU cores."
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 	DDPM_LESSONS_DATA=$${DDPM_LESSONS_DATA:-none} $(BIN)/python -m pytest tests notebooks \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=600 --durations=5 $(ARGS)
 

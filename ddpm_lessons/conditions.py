@@ -24,6 +24,10 @@ class Cond(NamedTuple):
         keep = torch.rand(len(self.vec), 1, generator=rng) >= p
         return self.each(lambda v: v * keep.to(v).view(-1, *[1] * (v.ndim - 1)))
 
+    def null(self) -> "Cond":
+        """The null condition for as many samples: zeros."""
+        return self.each(torch.zeros_like)
+
     def each(self, change: Callable[[Tensor], Tensor]) -> "Cond":
         """The same change to all that is there, as `cond.each(lambda v: v[:3])`."""
         return Cond(*(None if v is None else change(v) for v in self))

@@ -16,7 +16,9 @@ def guided(denoise: Denoise, scale: float) -> Denoise:
     def denoise_guided(x_t, t, cond=None):
         if cond is None:
             raise ValueError("guidance needs a condition: pass cond=classes(labels, n) to the sampler")
-        x0 = denoise(torch.cat([x_t, x_t]), torch.cat([t, t]), both(cond, cond.drop(1.0)))
+        if scale in (0, 1):  # one of the two guesses is all that counts
+            return denoise(x_t, t, cond if scale == 1 else cond.null())
+        x0 = denoise(torch.cat([x_t, x_t]), torch.cat([t, t]), both(cond, cond.null()))
         x0_cond, x0_null = x0.chunk(2)
         return x0_null + scale * (x0_cond - x0_null)
 

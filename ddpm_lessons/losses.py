@@ -1,18 +1,17 @@
-"""What training minimises: the simple loss with its weights, and the whole variational bound in bits per dimension."""
+"""What training minimises: the simple loss, and weights for the picture's error at each level of noise."""
 
-import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .conditions import Cond
-from .forward import gauss, noisy, posterior
-from .predict import Denoise, Predict
-from .samplers import beta
+from .forward import gauss, noisy
+from .predict import Predict
 from .schedules import Schedule
+
+Weight = Callable[[Tensor], Tensor]  # SNR (B,) -> the weight of the picture's squared error (B,)
 
 
 def diffusion_loss(
@@ -21,107 +20,39 @@ def diffusion_loss(
     predict: Predict,
     x0: Tensor,
     cond: Cond | None = None,
-    weight: Callable[[Tensor], Tensor] | None = None,
+    weight: Weight | None = None,
     distance: Callable[..., Tensor] = F.mse_loss,
     rng: torch.Generator | None = None,
 ) -> Tensor:
     """L_simple (DDPM, eq. 14 and algorithm 1) on a batch.  x0: (B, ...) -> (), t ~ U{1..T}, eps ~ N(0, I)  (4.9)
 
-    distance: F.mse_loss, F.l1_loss or F.huber_loss;  weight: SNR (B,) -> (B,), as `p2` and `min_snr` make it.
+    distance: F.mse_loss, F.l1_loss or F.huber_loss, between the answer and its target;  weight: None, or what the
+    squared error of the *picture* x0_hat is multiplied by, whatever the network answers. Raises ValueError for a weight
+    with another distance than F.mse_loss: only squared errors of eps, x0 and v are multiples of each other.
     """
+    if weight is not None and distance is not F.mse_loss:
+        raise ValueError("a weight belongs to the squared error: leave distance at F.mse_loss, or weight out")
     t = torch.randint(1, schedule.T + 1, (len(x0),), generator=rng)
     eps = gauss(x0, rng)
     signal, noise = schedule.scales(t, like=x0)
     out = net(noisy(schedule, x0, t, eps), t, cond)
     loss = distance(out.to(x0.dtype), predict.target(x0, eps, signal, noise), reduction="none")
     if weight is not None:
-        loss = loss * weight(schedule.snr(t)).to(x0).view_as(signal)
+        snr = schedule.snr(t)
+        loss = loss * (weight(snr) / predict.gain(snr)).to(x0).view_as(signal)
     return loss.mean()
 
 
-def p2(k: float = 1.0, gamma: float = 1.0) -> Callable[[Tensor], Tensor]:
-    """P2 weighting on eps (arXiv 2204.00227, eq. 8 over L_simple): 1 / (k + SNR)^gamma."""
-    return lambda snr: 1 / (k + snr) ** gamma
+def p2(snr: Tensor, k: float = 1.0, gamma: float = 1.0) -> Tensor:
+    """P2 weighting: SNR, the weight of the picture's error in L_simple, over (k + SNR)^gamma (arXiv 2204.00227)."""
+    return snr / (k + snr) ** gamma
 
 
-def min_snr(gamma: float = 5.0) -> Callable[[Tensor], Tensor]:
-    """Min-SNR-gamma on eps (arXiv 2303.09556): min(SNR, gamma) / SNR."""
-    return lambda snr: snr.clamp(max=gamma) / snr
+def min_snr(snr: Tensor, gamma: float = 5.0) -> Tensor:
+    """Min-SNR-gamma: the picture's error counts min(SNR, gamma) (arXiv 2303.09556, section 3.4)."""
+    return snr.clamp(max=gamma)
 
 
-def snr_plus_1(limit: float = 5.0) -> Callable[[Tensor], Tensor]:
-    """The weight that x0's squared error has in that of v (arXiv 2202.00512, section 4), cut: min(SNR + 1, limit)."""
-    return lambda snr: (snr + 1).clamp(max=limit)
-
-
-class Bound(NamedTuple):
-    """The variational bound in bits per dimension, the mean over the batch.
-
-    prior: () L_T;   steps: (T,) with steps[0] = L_0 and steps[t - 1] = L_{t-1}
-    """
-
-    prior: Tensor
-    steps: Tensor
-
-    @property
-    def total(self) -> Tensor:
-        """L_T + ... + L_0: no fewer bits than the model needs on average to store a value."""
-        return self.prior + self.steps.sum()
-
-
-@torch.no_grad()
-def vlb(
-    denoise: Denoise,
-    schedule: Schedule,
-    x0: Tensor,
-    cond: Cond | None = None,
-    rng: torch.Generator | None = None,
-    variance: Callable[[Schedule, int, int], float] = beta,
-    levels: int = 256,
-) -> Bound:
-    """The whole bound L = L_T + sum L_{t-1} + L_0 (DDPM, eq. 5), one draw of x_t a step.  x0: (B, ...)  (4.5)
-
-    Step 1 has no variance of its own, so L_0 borrows step 2's, variance(schedule, 2, 1); T >= 2.
-    (The code of arXiv 2102.09672 takes beta_tilde_2 there, whatever the other steps use.)
-    Raises ValueError when x0 does not lie on the levels: the bound counts bits of stored values.
-    """
-    if schedule.T < 2:
-        raise ValueError("the bound needs T of 2 or more: L_0 borrows its variance from step 2")
-    on_level = (x0 + 1) / 2 * (levels - 1)
-    if (on_level - on_level.round()).abs().max() > 1e-3 or x0.abs().max() > 1 + 1e-6:
-        raise ValueError(f"the bound counts bits of pictures stored on {levels} levels in [-1, 1]; x0 is not on them")
-    signal, noise = schedule.scales(schedule.T, like=x0)
-    prior = normal_kl(signal * x0, noise**2, torch.zeros_like(x0), torch.ones_like(noise)).mean()
-    steps = []
-    for t in range(1, schedule.T + 1):
-        x_t = noisy(schedule, x0, t, gauss(x0, rng))
-        x0_hat = denoise(x_t, torch.full((len(x0),), t), cond)
-        if t == 1:
-            var = torch.tensor(variance(schedule, 2, 1), dtype=x0.dtype, device=x0.device)
-            steps.append(-discretised(x0, x0_hat, var.sqrt(), levels).mean())
-        else:
-            mean, var = posterior(schedule, x0, x_t, t, t - 1)
-            mean_hat, _ = posterior(schedule, x0_hat, x_t, t, t - 1)
-            var_hat = torch.full_like(var, variance(schedule, t, t - 1))
-            steps.append(normal_kl(mean, var, mean_hat, var_hat).mean())
-    return Bound(prior / math.log(2), torch.stack(steps) / math.log(2))
-
-
-def normal_kl(mean: Tensor, var: Tensor, mean_hat: Tensor, var_hat: Tensor) -> Tensor:
-    """KL(N(mean, var) || N(mean_hat, var_hat)) in nats, for each number.  (1.8)"""
-    return 0.5 * ((var_hat / var).log() + (var + (mean - mean_hat) ** 2) / var_hat - 1)
-
-
-def discretised(x0: Tensor, mean: Tensor, std: Tensor, levels: int = 256) -> Tensor:
-    """log of the mass of N(mean, std^2) on x0's level (DDPM, eq. 13), in nats; the outer levels own the tails.  (4.8)
-
-    x0, mean: (B, ...), std: broadcast -> (B, ...)
-    """
-    half = 1 / (levels - 1)
-    low = torch.where(x0 < -1 + half, -torch.inf, (x0 - half - mean) / std)
-    high = torch.where(x0 > 1 - half, torch.inf, (x0 + half - mean) / std)
-    # mirrored into the left tail, where the difference of two small numbers keeps its digits
-    flip = low + high > 0
-    low, high = torch.where(flip, -high, low), torch.where(flip, -low, high)
-    high, low = torch.special.log_ndtr(high), torch.special.log_ndtr(low)
-    return high + (-(low - high).exp()).log1p()
+def snr_plus_1(snr: Tensor, limit: float = 5.0) -> Tensor:
+    """The weight that the picture's error has in that of v (arXiv 2202.00512, section 4), cut: min(SNR + 1, limit)."""
+    return (snr + 1).clamp(max=limit)

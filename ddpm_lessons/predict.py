@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from .schedules import Schedule
@@ -14,28 +15,33 @@ Denoise = Callable[..., Tensor]  # (x_t, t, cond) -> x0_hat, all that a sampler 
 class Predict:
     """A parameterisation: what the network should answer, and the picture that an answer means.  (7.5) (7.6)
 
-    target: (x0, eps, signal, noise) -> (B, ...);   x0: (out, x_t, signal, noise) -> (B, ...)
+    target: (x0, eps, signal, noise) -> (B, ...);   x0: (out, x_t, signal, noise) -> (B, ...);
+    gain: SNR -> how many times the squared error of the picture the squared error of the answer is.
     """
 
     name: str
     target: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
     x0: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+    gain: Callable[[Tensor], Tensor]
 
 
 EPS = Predict(
     "eps",
     target=lambda x0, eps, signal, noise: eps,
     x0=lambda out, x_t, signal, noise: (x_t - noise * out) / signal,
+    gain=lambda snr: snr,
 )
 X0 = Predict(
     "x0",
     target=lambda x0, eps, signal, noise: x0,
     x0=lambda out, x_t, signal, noise: out,
+    gain=lambda snr: torch.ones_like(snr),
 )
 V = Predict(  # (7.5) and (7.6); arXiv 2202.00512, appendix D
     "v",
     target=lambda x0, eps, signal, noise: signal * eps - noise * x0,
     x0=lambda out, x_t, signal, noise: signal * x_t - noise * out,
+    gain=lambda snr: snr + 1,
 )
 
 

@@ -73,8 +73,7 @@ def ddim(
     """DDIM (arXiv 2010.02502, eq. 12): eta = 0 adds no noise, 1 is `ddpm`.  x: (B, ...) is x_T; ts falls to 0  (8.6)"""
     for t, s in pairwise(_falling(ts, schedule)):
         x0 = denoise(x, torch.full((len(x),), t), cond)
-        signal, noise = schedule.scales(t, like=x)
-        eps = (x - signal * x0) / noise  # from x0, so that clipping x0 is felt here too
+        eps = _eps(schedule, x, t, x0)
         var = eta**2 * beta_tilde(schedule, t, s)
         signal, noise = schedule.scales(s, like=x)
         x = signal * x0 + (noise**2 - var).clamp(min=0).sqrt() * eps
@@ -105,8 +104,7 @@ def dpmpp_2m(
         ahead = x0
         if x0_before is not None and s > 0:  # the last step is infinitely long in lambda: no line reaches so far
             ahead = x0 + h / h_before / 2 * (x0 - x0_before)
-        signal, noise = schedule.scales(t, like=x)
-        eps = (x - signal * ahead) / noise
+        eps = _eps(schedule, x, t, ahead)
         signal, noise = schedule.scales(s, like=x)
         x = signal * ahead + noise * eps
         x0_before, h_before = x0, h
@@ -123,6 +121,12 @@ def slerp(a: Tensor, b: Tensor, w: float) -> Tensor:
     straight = angle.sin() < 1e-3  # a and b point the same way, or opposite ways: there is no one arc
     along = (((1 - w) * angle).sin() * a + (w * angle).sin() * b) / angle.sin()
     return torch.where(straight, (1 - w) * a + w * b, along)
+
+
+def _eps(schedule: Schedule, x: Tensor, t: int, x0: Tensor) -> Tensor:
+    """The noise that x_t holds if x0 is the picture: taken from x0, so that clipping x0 is felt here too."""
+    signal, noise = schedule.scales(t, like=x)
+    return (x - signal * x0) / noise
 
 
 def _falling(ts: list[int], schedule: Schedule) -> list[int]:

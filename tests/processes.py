@@ -1,4 +1,4 @@
-"""What the tests and benchmarks run in processes of their own: a tiny recipe, trained by the command line.
+"""What the tests and benchmarks run in processes of their own: a tiny system, trained by the command line.
 
 python tests/processes.py train tiny --steps 5 --out runs       (accelerate launch puts several to work)
 """
@@ -8,9 +8,11 @@ import sys
 import torch
 
 from ddpm_lessons import __main__ as command
-from ddpm_lessons import command_train, data
-from ddpm_lessons.recipes import RECIPES, Recipe
+from ddpm_lessons import data
+from ddpm_lessons.cli import train as command_train
 from ddpm_lessons.schedules import cosine
+from ddpm_lessons.systems import Diffusion
+from ddpm_lessons.systems.registry import SYSTEMS
 
 CLASSES = ("black", "white")
 
@@ -23,12 +25,12 @@ def squares(size: int, folder=None) -> data.Pictures:
 
 
 NET = dict(channels=1, widths=(8,))
-TINY = Recipe("tiny", "squares", squares, CLASSES, 8, NET, cosine(50), margin=2, batch=4, fall=3, minutes=1)
+TINY = Diffusion("tiny", "squares", squares, CLASSES, 8, NET, cosine(50), margin=2, batch=4, fall=3, minutes=1)
 
 
 def main(argv: list[str]) -> int:
-    """The command line, with the tiny recipe in float32 and a save after every step."""
-    RECIPES["tiny"] = lambda: TINY
+    """The command line, with the tiny system in float32 and a save after every step."""
+    SYSTEMS["tiny"] = lambda: TINY
     command_train.SAVE_EVERY = 0
     command_train.fast_precision = lambda device: None
     return command.main(argv)

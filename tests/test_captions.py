@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from ddpm_lessons.captions import COLOURS, HUES, caption, colour_votes, colours, hsv, prompts
 from ddpm_lessons.data import FLOWERS
-from ddpm_lessons.drawn import PALETTE, draw
+from ddpm_lessons.data.captions import COLOURS, HUES, caption, colour_votes, colours, hsv, prompts
+from ddpm_lessons.data.drawn import PALETTE, draw
 
 
 def plain(rgb, size=8):

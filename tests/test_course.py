@@ -9,8 +9,8 @@ import nbformat
 import pytest
 
 import notebooks as tool
-from ddpm_lessons.check import verdict
-from ddpm_lessons.exercises import EXERCISES
+from ddpm_lessons.course.exercise import verdict
+from ddpm_lessons.course.exercises import EXERCISES
 
 LESSONS = {p.stem: nbformat.read(p, 4) for p in tool.NOTEBOOKS}
 each_lesson = pytest.mark.parametrize("name", LESSONS)
@@ -131,7 +131,7 @@ def test_what_learners_also_do(capsys):
     assert "wanted is a tensor" in verdict(e, lambda x, beta, eps: "x")
     assert "where" in verdict(e, lambda x, beta, eps: x)
     assert "not yet" in verdict(e, lambda x, beta, eps: None)
-    from ddpm_lessons import check
+    from ddpm_lessons.course import check
 
     with pytest.raises(ValueError, match="there is no exercise '9.9'"):
         check.exercise("9.9", print)

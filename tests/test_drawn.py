@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ddpm_lessons.data import FLOWERS
-from ddpm_lessons.drawn import COLOURS, PALETTE, draw, drawn
+from ddpm_lessons.data.drawn import COLOURS, PALETTE, draw, drawn
 from ddpm_lessons.forward import check_pictures
 
 

@@ -5,8 +5,8 @@ import math
 import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
+from ddpm_lessons.bound import normal_kl
 from ddpm_lessons.forward import posterior
-from ddpm_lessons.losses import normal_kl
 from ddpm_lessons.schedules import linear
 
 GRID = torch.linspace(-12, 12, 4801, dtype=torch.float64)

@@ -5,9 +5,9 @@ import math
 import torch
 
 from ddpm_lessons import predict, schedules
+from ddpm_lessons.course.toys import ideal_denoiser
 from ddpm_lessons.forward import noisy, posterior
 from ddpm_lessons.samplers import beta, beta_tilde, ddpm
-from ddpm_lessons.toys import ideal_denoiser
 
 SCHEDULE = schedules.linear(10, 0.05, 0.4)
 GRID = torch.linspace(-8, 8, 4001, dtype=torch.float64)  # of x_{t-1}

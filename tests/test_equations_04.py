@@ -6,7 +6,8 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 
-from ddpm_lessons import losses, schedules, toys
+from ddpm_lessons import bound, losses, schedules
+from ddpm_lessons.course import toys
 from ddpm_lessons.forward import posterior, step
 from ddpm_lessons.predict import EPS
 from ddpm_lessons.samplers import beta, beta_tilde, ddpm
@@ -31,7 +32,7 @@ def times(t, n):
 
 
 def decoder(x0, x_1):  # log p(x_0 | x_1)
-    return losses.discretised(x0, IDEAL(x_1, times(1, len(x_1))), beta(SHORT, 2, 1) ** 0.5)
+    return bound.discretised(x0, IDEAL(x_1, times(1, len(x_1))), beta(SHORT, 2, 1) ** 0.5)
 
 
 def quadrature(x0):  # (4.1), one integral after the other
@@ -124,13 +125,13 @@ def test_4_4_telescoping():
 
 
 def test_4_5_bound():
-    """losses.vlb is the mean of -log(p/q), and lies above the exact -log p(x_0), all in bits."""
+    """bound.vlb is the mean of -log(p/q), and lies above the exact -log p(x_0), all in bits."""
     x = chains(X0, 20_000, seeded())
     ratio = (log_q(x) - sum(log_p(x))) / math.log(2)
-    bound = losses.vlb(IDEAL, SHORT, X0.expand(20_000, 1), rng=seeded(1))
-    assert abs(bound.total - ratio.mean()) < 4 * ratio.std() / 20_000**0.5 + 0.02
-    assert bound.total > -quadrature(X0).log2()
-    assert len(bound.steps) == SHORT.T
+    whole = bound.vlb(IDEAL, SHORT, X0.expand(20_000, 1), rng=seeded(1))
+    assert abs(whole.total - ratio.mean()) < 4 * ratio.std() / 20_000**0.5 + 0.02
+    assert whole.total > -quadrature(X0).log2()
+    assert len(whole.steps) == SHORT.T
 
 
 def terms(variance, t, schedule=schedules.linear(50, 0.002, 0.3)):
@@ -138,7 +139,7 @@ def terms(variance, t, schedule=schedules.linear(50, 0.002, 0.3)):
     mean, var = posterior(schedule, x0, x_t, t, t - 1)
     mean_hat, _ = posterior(schedule, x0_hat, x_t, t, t - 1)
     v = torch.tensor(variance(schedule, t, t - 1), dtype=torch.float64)
-    kl = losses.normal_kl(mean, var, mean_hat, v)
+    kl = bound.normal_kl(mean, var, mean_hat, v)
     return schedule, x0, x0_hat, x_t, v, kl, 0.5 * ((v / var).log() + var / v - 1), mean - mean_hat
 
 
@@ -170,7 +171,7 @@ def test_4_8_decoder():
     """The mass on a level is the integral of the density over it; all 256 sum to 1, tails included."""
     levels = torch.linspace(-1, 1, 256, dtype=torch.float64)
     for mean, std in ((0.1, 0.05), (0.98, 0.03), (-1.2, 0.3)):
-        mass = losses.discretised(levels, torch.tensor(mean), torch.tensor(std)).exp()
+        mass = bound.discretised(levels, torch.tensor(mean), torch.tensor(std)).exp()
         assert abs(mass.sum() - 1) < 1e-6
         x = torch.linspace(levels[140] - 1 / 255, levels[140] + 1 / 255, 2001, dtype=torch.float64)
         assert abs(torch.trapezoid(density(x, mean, std**2), x) - mass[140]) < 1e-6
@@ -196,9 +197,9 @@ def test_4_9_simple_loss():
 def test_4_10_weights():
     """P2 over the bound's terms and min-SNR over the error in x_0 agree with their form on eps."""
     snr, k, gamma = torch.tensor([50.0, 5.0, 0.3]), 1.0, 0.5
-    torch.testing.assert_close(losses.p2(k, gamma)(snr), 1 / (k + snr) ** gamma)
+    torch.testing.assert_close(losses.p2(snr, k, gamma) / snr, 1 / (k + snr) ** gamma)
     x0_error, eps_error = 1 / snr, torch.ones(3)  # the same error, seen in x_0 and in eps
-    torch.testing.assert_close(losses.min_snr(5.0)(snr) * eps_error, snr.clamp(max=5.0) * x0_error)
+    torch.testing.assert_close(losses.min_snr(snr, 5.0) / snr * eps_error, snr.clamp(max=5.0) * x0_error)
     schedule, t = schedules.linear(50, 0.002, 0.3), torch.tensor([2, 17, 50])
     beta_t, a = schedule.betas[t - 1], schedule.alpha_bar[t]
     lambda_t = (1 - beta_t) * (1 - a) / beta_t  # P2's, eq. 4: what turns the bound's terms into L_simple, up to 1/2

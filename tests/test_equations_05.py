@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from ddpm_lessons import layers
+from ddpm_lessons.networks import layers
 
 
 def randn(*shape: int) -> torch.Tensor:

@@ -5,7 +5,7 @@ import torch
 from ddpm_lessons import schedules
 from ddpm_lessons.forward import noisy
 from ddpm_lessons.predict import V, denoiser
-from ddpm_lessons.train import Run, ema_of, train
+from ddpm_lessons.training import Run, ema_of, train
 
 
 def test_6_1_a_step_goes_down_the_gradient_by_adam():

@@ -7,9 +7,9 @@ import torch
 from checking import F64, near
 
 from ddpm_lessons import schedules
+from ddpm_lessons.course.toys import ideal_denoiser
 from ddpm_lessons.forward import noisy, posterior
 from ddpm_lessons.samplers import beta_tilde, ddim, ddpm, dpmpp_2m, slerp, times
-from ddpm_lessons.toys import ideal_denoiser
 
 SCHEDULE = schedules.cosine(100)
 ONE = torch.ones(1, 1, dtype=F64)

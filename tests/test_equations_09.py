@@ -8,10 +8,10 @@ from checking import F64, near
 
 from ddpm_lessons import schedules
 from ddpm_lessons.conditions import Cond, classes
+from ddpm_lessons.course.toys import ideal_denoiser
 from ddpm_lessons.forward import noisy
 from ddpm_lessons.guidance import dynamic_threshold, guided
 from ddpm_lessons.predict import EPS, X0, V, denoiser
-from ddpm_lessons.toys import ideal_denoiser
 
 SCHEDULE = schedules.cosine(100)
 MEANS = torch.tensor([[1.0, 0.6], [-1.0, 0.5], [0.9, -0.6], [-0.7, -1.1]], dtype=F64)

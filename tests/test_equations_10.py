@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from checking import F64, near, normal, seeded
 
-from ddpm_lessons.metrics import Features, frechet, inception_score, kernel, perceptual, precision_recall
+from ddpm_lessons.evaluation import Features, frechet, inception_score, kernel, perceptual, precision_recall
 
 
 def covariance(d, seed):

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from checking import F64, near, normal, seeded
 
 from ddpm_lessons.conditions import Cond
-from ddpm_lessons.layers import Block, CrossAttention, Parts
-from ddpm_lessons.unet import UNet
+from ddpm_lessons.networks.layers import Block, CrossAttention, Parts
+from ddpm_lessons.networks.unet import UNet
 
 
 def attention(q, k, v, mask=None):
@@ -40,13 +40,13 @@ def added(made, h, words, mask):
 
 def test_12_1_the_vector_is_added_and_knows_no_place():
     torch.manual_seed(0)
-    net = UNet(3, (8, 16), cond=4).double()
+    net = UNet(3, (8, 16), cond_dim=4).double()
     for p in net.parameters():
         torch.nn.init.normal_(p, std=0.2)
     x, t, vec = normal(2, 3, 8, 8), torch.tensor([3, 70]), normal(1, 4, seed=1).expand(2, -1)
     with torch.no_grad():
         told, untold = net(x, t, Cond(vec)), net(x, t)
-        net.told.bias += net.told.weight @ vec[0]  # the sum: the text is one more bias
+        net.from_cond.bias += net.from_cond.weight @ vec[0]  # the sum: the text is one more bias
         near(net(x, t, Cond(torch.zeros_like(vec))), told)
         near(net(x, t), told)
         assert not torch.allclose(told, untold)
@@ -91,7 +91,9 @@ def test_12_4_one_word_is_no_choice():
     found = added(made, h, words[:, :1], torch.ones(1, 1, dtype=torch.bool))[0]
     value = made.kv(words[0, 0])[6:]
     near(found, value.expand(16, -1))
-    two = made.looks(h, words, torch.ones(1, 2, dtype=torch.bool))[0, 0].flatten()  # a sigmoid of the keys' difference
+    two = made.weights(h, words, torch.ones(1, 2, dtype=torch.bool))[
+        0, 0
+    ].flatten()  # a sigmoid of the keys' difference
     q, k = made.q(made.norm(h))[0].flatten(1).T, made.kv(words[0])[:, :6]
     near(two, torch.sigmoid(q @ (k[0] - k[1]) / 6**0.5))
     assert two.std() > 0.01
@@ -109,9 +111,9 @@ def test_12_6_the_null_condition_leaves_one_word():
     made, h, words = layer(), normal(1, 6, 3, 3), normal(1, 4, 5, seed=1)
     mask = torch.tensor([[True, False, False, False]])
     near(added(made, h, words, mask)[0], made.kv(words[0, 0])[6:].expand(9, -1))
-    near(made.looks(h, words, mask)[0, 1:], torch.zeros(3, 3, 3))
+    near(made.weights(h, words, mask)[0, 1:], torch.zeros(3, 3, 3))
     torch.manual_seed(0)
-    net = UNet(1, (8,), attend=0, tokens=5)
+    net = UNet(1, (8,), attend=0, token_dim=5)
     for p in net.parameters():
         torch.nn.init.normal_(p, std=0.3)
     x, t = normal(2, 1, 8, 8).float(), torch.tensor([3, 70])

@@ -93,7 +93,7 @@ def test_pictures_in_range_pass(rng):
     x0 = torch.rand(2, 3, 4, 4, generator=rng) * 2 - 1
     check_pictures(x0)
     check_pictures(torch.ones(1, 1, 4, 4))  # all white is a picture
-    check_pictures(torch.linspace(0.3, 1, 16).view(1, 1, 4, 4))  # and so is a bright one
+    check_pictures(torch.linspace(0.05, 1, 32).view(2, 1, 4, 4))  # and so are two bright ones
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_pictures_in_range_pass(rng):
         (torch.zeros(4), r"should be \(B, C, H, W\), got \(4,\)"),
         (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), "got torch.uint8; divide by 127.5 and subtract 1"),
         (torch.linspace(0, 255, 16).view(1, 1, 4, 4), r"got \[0, 255\].*divide by 127.5 and subtract 1"),
-        (torch.linspace(0, 1, 16).view(1, 1, 4, 4), r"got \[0, 1\].*multiply by 2 and subtract 1"),
+        (torch.linspace(0, 1, 128).view(8, 1, 4, 4), r"got \[0, 1\].*multiply by 2 and subtract 1"),
         (torch.full((1, 1, 4, 4), float("nan")), "x0 holds NaN: look at the pictures"),
         (torch.full((1, 1, 4, 4), float("-inf")), r"should lie in \[-1, 1\]"),
     ],

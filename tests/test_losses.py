@@ -6,8 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ddpm_lessons.losses import Bound, diffusion_loss, discretised, min_snr, normal_kl, p2, snr_plus_1, vlb
-from ddpm_lessons.predict import EPS, X0, V
+from ddpm_lessons.bound import Bound, discretised, normal_kl, vlb
+from ddpm_lessons.losses import diffusion_loss, min_snr, p2, snr_plus_1
+from ddpm_lessons.predict import EPS, X0, Predict, V
 from ddpm_lessons.samplers import beta, beta_tilde
 from ddpm_lessons.schedules import linear
 
@@ -49,7 +50,7 @@ def test_an_error_of_e_costs_e_squared(predict, schedule, rng):
     right = perfect(schedule, predict, x0)
     wrong = lambda x, t, cond: right(x, t, cond) + 0.3  # noqa: E731
     assert diffusion_loss(wrong, schedule, predict, x0).item() == pytest.approx(0.09)
-    loss = diffusion_loss(wrong, schedule, predict, x0, weight=lambda snr: 2 * torch.ones_like(snr))
+    loss = diffusion_loss(wrong, schedule, predict, x0, weight=lambda snr: 2 * predict.gain(snr))
     assert loss.item() == pytest.approx(0.18)
     assert diffusion_loss(wrong, schedule, predict, x0, distance=F.l1_loss).item() == pytest.approx(0.3)
 
@@ -74,13 +75,34 @@ def test_each_picture_is_weighted_by_its_own_snr(schedule):
         seen.append(t)
         return torch.zeros_like(x)
 
-    def eps_is_2(snr):
-        return snr
-
     x0 = torch.zeros(64, 1, dtype=F64)
-    two = lambda a, b, reduction: torch.full_like(a, 2.0)  # noqa: E731
-    loss = diffusion_loss(net, schedule, EPS, x0, weight=eps_is_2, distance=two)
-    assert loss.item() == pytest.approx(2 * schedule.snr(seen[0]).mean().item())
+    eps = []
+    kept = Predict("eps", lambda x0, e, a, s: eps.append(e) or e, EPS.x0, EPS.gain)
+    loss = diffusion_loss(net, schedule, kept, x0, weight=lambda snr: snr**2)
+    snr = schedule.snr(seen[0])[:, None]  # the picture's error is that of eps over the SNR
+    assert loss.item() == pytest.approx((snr**2 / snr * eps[0] ** 2).mean().item())
+
+
+@pytest.mark.parametrize("weight", [p2, min_snr, snr_plus_1])
+def test_a_weight_means_the_same_for_every_answer(schedule, weight):
+    """Nets that mean the same picture, whatever they answer, have the same weighted loss."""
+    x0, guess = torch.randn(2, 32, 1, 2, 2, dtype=F64, generator=seeded())
+
+    def answering(predict):
+        def net(x_t, t, cond):
+            signal, noise = schedule.scales(t, like=x_t)
+            return predict.target(guess, (x_t - signal * guess) / noise, signal, noise)
+
+        return net
+
+    eps, direct, v = (diffusion_loss(answering(p), schedule, p, x0, weight=weight, rng=seeded()) for p in (EPS, X0, V))
+    torch.testing.assert_close(eps, direct)
+    torch.testing.assert_close(v, direct)
+
+
+def test_a_weight_wants_squared_errors(schedule):
+    with pytest.raises(ValueError, match="a weight belongs to the squared error"):
+        diffusion_loss(None, schedule, EPS, torch.zeros(2, 1), weight=p2, distance=torch.nn.functional.l1_loss)
 
 
 def test_the_condition_reaches_the_net(schedule):
@@ -92,11 +114,12 @@ def test_the_condition_reaches_the_net(schedule):
 
 def test_weights_are_their_formulas():
     snr = torch.tensor([0.1, 5.0, 100.0])
-    torch.testing.assert_close(p2(1.0, 1.0)(snr), 1 / (1 + snr))
-    torch.testing.assert_close(p2(2.0, 0.5)(snr), 1 / (2 + snr).sqrt())
-    torch.testing.assert_close(p2(gamma=0.0)(snr), torch.ones(3))
-    torch.testing.assert_close(min_snr(5.0)(snr), torch.tensor([1.0, 1.0, 0.05]))
-    torch.testing.assert_close(snr_plus_1(5.0)(snr), (1 + snr).clamp(max=5))
+    torch.testing.assert_close(p2(snr), snr / (1 + snr))
+    torch.testing.assert_close(p2(snr, 2.0, 0.5), snr / (2 + snr).sqrt())
+    torch.testing.assert_close(p2(snr, gamma=0.0), snr)
+    torch.testing.assert_close(min_snr(snr), torch.tensor([0.1, 5.0, 5.0]))
+    torch.testing.assert_close(snr_plus_1(snr), torch.tensor([1.1, 5.0, 5.0]))
+    torch.testing.assert_close(snr_plus_1(snr, 50.0), torch.tensor([1.1, 6.0, 50.0]))
 
 
 def test_normal_kl_is_torchs(rng):

@@ -2,13 +2,13 @@
 
 import sys
 import urllib.error
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from ddpm_lessons import metrics
-from ddpm_lessons.drawn import drawn
-from ddpm_lessons.metrics import (
+from ddpm_lessons.data.drawn import drawn
+from ddpm_lessons.evaluation import (
     Features,
     Yardstick,
     efficientnet,
@@ -20,6 +20,7 @@ from ddpm_lessons.metrics import (
     perceptual,
     precision_recall,
 )
+from ddpm_lessons.evaluation.features import INCEPTION
 
 MEANS = Features("means", lambda x: x.mean((2, 3)))
 
@@ -262,9 +263,16 @@ def test_inception_is_read_without_running_code_and_measures_by_the_same_call(mo
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda url, **kw: asked.append((url, kw)))
     monkeypatch.setattr(torch, "load", lambda file, **kw: asked.append(file))
     monkeypatch.setattr(theirs.FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
+    file = tmp_path / "checkpoints" / INCEPTION.rpartition("/")[2]
+    file.parent.mkdir()
+    file.write_bytes(b"something else")
+    with pytest.raises(ValueError, match="is not the published file .* delete it and run again"):
+        inception()  # torch trusts what lies in its cache
+    asked.clear()
+    monkeypatch.setattr("hashlib.sha256", lambda content: SimpleNamespace(hexdigest=lambda: "6726825d..."))
     features = inception()
     (url, how), file = asked
-    assert url == metrics.INCEPTION == theirs.URL_INCEPTION_V3 and how["check_hash"] and how["weights_only"]
+    assert url == INCEPTION == theirs.URL_INCEPTION_V3 and how["check_hash"] and how["weights_only"]
     assert file == f"{tmp_path}/checkpoints/{url.split('/')[-1]}"
     x = drawn(10, 32, torch.Generator().manual_seed(0)).x
     d = Yardstick(x, 5, features)(x[:5])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ddpm_lessons import plots, widgets
+from ddpm_lessons.course import plots, widgets
 from ddpm_lessons.samplers import Step
 
 matplotlib.use("agg")

@@ -12,7 +12,8 @@ from processes import TINY, squares
 
 from ddpm_lessons.conditions import Cond
 from ddpm_lessons.data import batches
-from ddpm_lessons.train import load, load_run, train
+from ddpm_lessons.training import load_run, train
+from ddpm_lessons.training.files import load
 
 SCRIPT = str(Path(__file__).with_name("processes.py"))
 BATCH = batches(squares(10), TINY.batch, TINY.size, TINY.flip)
@@ -30,7 +31,7 @@ def same(saved, run) -> None:
     for a, b in ((other.net, run.net), (other.ema, run.ema)):
         assert all(torch.equal(v, b.state_dict()[k]) for k, v in a.state_dict().items())
     for p, q in zip(other.net.parameters(), run.net.parameters()):
-        assert all(torch.equal(v, run.opt.state[q][k]) for k, v in other.opt.state[p].items())
+        assert all(torch.equal(v, run.optimisers[0].state[q][k]) for k, v in other.optimisers[0].state[p].items())
 
 
 def test_a_run_killed_at_random_moments_goes_on_bit_equal(tmp_path):

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddpm_lessons import schedules
+from ddpm_lessons.course.toys import ideal_denoiser
 from ddpm_lessons.forward import noisy, posterior
 from ddpm_lessons.samplers import beta, beta_tilde, ddim, ddpm, dpmpp_2m, slerp, times
-from ddpm_lessons.toys import ideal_denoiser
 
 F64 = torch.float64
 SAMPLERS = {

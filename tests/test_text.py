@@ -6,23 +6,17 @@ import open_clip
 import pytest
 import torch
 
-from ddpm_lessons import data, text
-from ddpm_lessons.captions import colours, prompts
-from ddpm_lessons.drawn import drawn
-from ddpm_lessons.recipes import Recipe
+from ddpm_lessons import data
+from ddpm_lessons.data import held_out
+from ddpm_lessons.data.captions import colours, prompts
+from ddpm_lessons.data.drawn import drawn
 from ddpm_lessons.schedules import cosine
-from ddpm_lessons.text import (
-    Clip,
-    ClipRecipe,
-    held_out,
-    load_clip,
-    tiny_clip,
-    told_captions,
-    told_names,
-    told_pictures,
-    zero_shot,
-)
-from ddpm_lessons.train import save, train
+from ddpm_lessons.systems import Diffusion
+from ddpm_lessons.systems.clip import ClipTraining
+from ddpm_lessons.text import Clip, Text, cache, load_clip, tiny_clip, zero_shot
+from ddpm_lessons.text.captioning import tell_captions, tell_names, tell_pictures
+from ddpm_lessons.training import train
+from ddpm_lessons.training.files import save
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +27,7 @@ def clip():
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch, tmp_path):
     """No test reads or writes the cache in the home folder, nor the model that another test has loaded."""
-    monkeypatch.setattr(text, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path / "cache")
     load_clip.cache_clear()
     yield
     load_clip.cache_clear()
@@ -102,7 +96,7 @@ def test_unknown_words_and_a_cut_prompt_are_said(clip):
 
 
 def test_a_batch_has_one_picture_of_each_caption_and_none_that_is_held_out():
-    recipe, p = ClipRecipe(), flowers(400)
+    recipe, p = ClipTraining(), flowers(400)
     out = held_out(p)
     assert 0.05 < out.double().mean() < 0.15 and torch.equal(out, held_out(p))
     p.x[out] = -1.0  # black
@@ -119,7 +113,7 @@ def test_a_batch_has_one_picture_of_each_caption_and_none_that_is_held_out():
 
 def test_the_loss_is_the_papers():
     """Cross-entropy over rows and over columns of the similarities, times a learned scale."""
-    recipe, net = ClipRecipe(), tiny_clip().model
+    recipe, net = ClipTraining(), tiny_clip().model
     x0, cond = recipe.batches(flowers(200))(torch.Generator().manual_seed(2))
     image, words = net.encode_image(x0, normalize=True), net.encode_text(cond.vec, normalize=True)
     score, right = net.logit_scale.exp() * image @ words.T, torch.arange(len(x0))
@@ -128,7 +122,7 @@ def test_the_loss_is_the_papers():
 
 
 def test_a_few_steps_bring_captions_and_pictures_together():
-    recipe, p = ClipRecipe(decay=0.5), flowers(200)
+    recipe, p = ClipTraining(decay=0.5), flowers(200)
     run, batch = recipe.run(), recipe.batches(p)
     first = batch(torch.Generator().manual_seed(2))
     before = recipe.loss(run.net, *first, None).item()
@@ -151,7 +145,7 @@ def test_zero_shot_is_the_nearest_prompt(clip):
 def test_a_picture_is_told_by_texts_that_fit_it(clip):
     """Half of them name its colour."""
     p = flowers(40)
-    tell, rng = told_captions(clip, p), torch.Generator().manual_seed(0)
+    tell, rng = tell_captions(clip, p), torch.Generator().manual_seed(0)
     places = torch.tensor([7] * 200)
     cond = tell(places, rng)
     colour, kind = colours(p.x[7:8])[0], p.classes[p.y[7]]
@@ -165,7 +159,7 @@ def test_a_picture_is_told_by_texts_that_fit_it(clip):
 
 def test_a_picture_is_told_what_it_is(clip):
     p = data.Pictures(torch.zeros(2, 1, 8, 8), torch.tensor([1, 0]), ("five", "six"), "")
-    cond = told_names(clip, p)(torch.tensor([0] * 99), torch.Generator().manual_seed(0))
+    cond = tell_names(clip, p)(torch.tensor([0] * 99), torch.Generator().manual_seed(0))
     expected = clip.texts(["a six", "six", "draw a six", "a picture of a six"])
     assert ((cond.vec[:, None] - expected).norm(dim=-1).min(0).values < 1e-5).all()
     assert ((cond.vec[:, None] - expected).norm(dim=-1).min(1).values < 1e-5).all()
@@ -173,15 +167,15 @@ def test_a_picture_is_told_what_it_is(clip):
 
 def test_a_picture_is_told_by_its_own_vector(clip):
     p = flowers(6, 38)
-    cond = told_pictures(clip, p)(torch.tensor([4, 1]), torch.Generator())
+    cond = tell_pictures(clip, p)(torch.tensor([4, 1]), torch.Generator())
     assert torch.allclose(cond.vec, clip.pictures(p.x[[4, 1], :, 3:35, 3:35]), atol=1e-5) and cond.seq is None
 
 
 def test_a_recipe_trains_on_texts_and_samples_from_prompts(clip):
-    net = dict(channels=3, widths=(8, 16), attend=1, patch=2, cond=128, tokens=64)
+    net = dict(channels=3, widths=(8, 16), attend=1, patch=2, cond_dim=128, token_dim=64)
     load = lambda size, folder: flowers(20, size)  # noqa: E731
-    recipe = Recipe("told", "", load, data.FLOWERS, 16, net, cosine(20), batch=4, encode=clip.words)
-    recipe = dataclasses.replace(recipe, tell=lambda p: told_captions(clip, p), steps=2)
+    recipe = Diffusion("told", "", load, data.FLOWERS, 16, net, cosine(20), batch=4, steps=2)
+    recipe = dataclasses.replace(recipe, text=Text("captions", clip.words, lambda p: tell_captions(clip, p)))
     run = recipe.run()
     assert len(list(train(run, recipe.batches(recipe.pictures()), recipe.loss, 3))) == 3
     torch.nn.init.normal_(run.net.last[2].weight)
@@ -193,7 +187,7 @@ def test_a_recipe_trains_on_texts_and_samples_from_prompts(clip):
     with pytest.raises(ValueError, match=r"labels should lie in 0\.\.4"):
         recipe.sample(run.net, torch.tensor([5]))
     with pytest.raises(ValueError, match="told knows no prompts, only the classes daisy, dandelion"):
-        dataclasses.replace(recipe, encode=None).sample(run.net, ["a rose"])
+        dataclasses.replace(recipe, text=None).sample(run.net, ["a rose"])
 
 
 # embeddings are computed once
@@ -206,29 +200,35 @@ def test_embeddings_are_kept_and_checked(clip, monkeypatch):
         calls.append(1)
         return {"vec": clip.pictures(x)}
 
-    first = text.kept(clip, x, seen)["vec"]
-    (file,) = (text.cache_folder() / "embeddings").iterdir()
-    assert file.name.startswith("tiny ") and torch.equal(text.kept(clip, x, seen)["vec"], first) and len(calls) == 1
+    def said(of, by=clip, compute=seen):
+        return cache.cached("tiny", by.model, of, compute)["vec"]
+
+    def kept():
+        return list((cache.cache_folder() / "embeddings").glob("*.safetensors"))
+
+    first = said(x)
+    (file,) = kept()
+    assert file.name.startswith("tiny ") and torch.equal(said(x), first) and len(calls) == 1
     file.write_bytes(file.read_bytes()[:-20])  # cut short
-    assert torch.equal(text.kept(clip, x, seen)["vec"], first) and len(calls) == 2
+    assert torch.equal(said(x), first) and len(calls) == 2
     other = tiny_clip(1)  # trained again: same name, same data, other weights
-    assert not torch.equal(text.kept(other, x, lambda: {"vec": other.pictures(x)})["vec"], first)
-    assert [file] == list(file.parent.iterdir())  # replaced, not heaped up
-    text.kept(clip, x, seen), text.kept(clip, x.flip(0), seen), text.kept(clip, ["a rose"], seen)
-    assert len(calls) == 5 and len(list(file.parent.iterdir())) == 3
+    assert not torch.equal(said(x, other, lambda: {"vec": other.pictures(x)}), first)
+    assert [file] == kept()  # replaced, not heaped up
+    said(x), said(x.flip(0)), said(["a rose"])
+    assert len(calls) == 5 and len(kept()) == 3
 
     def full(*args):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(text, "save", full)
-    assert torch.equal(text.kept(other, x, seen)["vec"], first) and len(calls) == 6
+    monkeypatch.setattr(cache, "save", full)
+    assert torch.equal(said(x, other), first) and len(calls) == 6
 
 
 def test_a_fingerprint_tells_all_contents_apart():
     ones = torch.ones(2, 3)
-    contents = [ones, ones.T, ones + 1e-6, ones.double(), {"a": ones}, {"b": ones}, ["a", "b"], ["ab"], ["b", "a"]]
-    assert len({text.fingerprint(c) for c in contents}) == len(contents)
-    assert text.fingerprint(ones) == text.fingerprint(ones.clone())
+    contents = [ones, ones.T, ones + 1e-6, ones.double(), ["a", "b"], ["ab"], ["b", "a"]]
+    assert len({cache.fingerprint(c) for c in contents}) == len(contents)
+    assert cache.fingerprint(ones) == cache.fingerprint(ones.clone())
 
 
 # other models
@@ -264,9 +264,9 @@ def test_what_cannot_be_loaded_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(open_clip, "create_model", down)
     with pytest.raises(ConnectionError, match=r"ViT-B-32 cannot be downloaded \(Failed to download\)"):
         load_clip("ViT-B-32", "openai")
-    monkeypatch.setattr(data, "bundled", lambda name: tmp_path / name)
+    monkeypatch.setattr("ddpm_lessons.text.clip.bundled", lambda name: tmp_path / name)
     with pytest.raises(FileNotFoundError, match="no weights at .*clip.safetensors"):
         load_clip()
     save(tmp_path / "clip.safetensors", {k: v.half() for k, v in tiny_clip(3).model.state_dict().items()}, {})
     assert torch.allclose(load_clip().model.text_projection, tiny_clip(3).model.text_projection, atol=1e-3)
-    assert text.load_clip().name == "tiny"
+    assert load_clip().name == "tiny"

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from ddpm_lessons.course.toys import ideal_denoiser, swiss_roll
+from ddpm_lessons.networks.mlp import MLP
 from ddpm_lessons.predict import EPS, denoiser
 from ddpm_lessons.samplers import ddim, times
-from ddpm_lessons.toys import MLP, ideal_denoiser, swiss_roll
 
 F64 = torch.float64
 

@@ -8,15 +8,15 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from ddpm_lessons import train as training
 from ddpm_lessons.conditions import classes
 from ddpm_lessons.guidance import clipped, guided
 from ddpm_lessons.losses import diffusion_loss
+from ddpm_lessons.networks.unet import UNet
 from ddpm_lessons.predict import V, denoiser
 from ddpm_lessons.samplers import ddim, times
 from ddpm_lessons.schedules import cosine
-from ddpm_lessons.train import Run, ema_of, fast_precision, fit, load, load_run, save, save_run, train
-from ddpm_lessons.unet import UNet
+from ddpm_lessons.training import Run, ema_of, fast_precision, files, load_run, save_run, train
+from ddpm_lessons.training.files import load, load_weights, save
 
 SCHEDULE = cosine(100)
 
@@ -33,7 +33,7 @@ def loss(net, x0, cond, rng):
 
 def fresh(lr=5e-3, decay=0.98, seed=0):
     torch.manual_seed(seed)
-    return Run(UNet(channels=1, widths=(8,), cond=2), lr, decay, seed)
+    return Run(UNet(channels=1, widths=(8,), cond_dim=2), lr, decay, seed)
 
 
 def take(n, run, **kw):
@@ -45,7 +45,7 @@ def everything(run):
     tensors = {f"net.{k}": v for k, v in run.net.state_dict().items()}
     tensors |= {f"ema.{k}": v for k, v in run.ema.state_dict().items()}
     for i, p in enumerate(run.net.parameters()):
-        tensors |= {f"{i}.{k}": v for k, v in run.opt.state[p].items()}
+        tensors |= {f"{i}.{k}": v for k, v in run.optimisers[0].state[p].items()}
     return tensors
 
 
@@ -113,7 +113,7 @@ def test_a_run_moves_between_devices_with_its_optimiser():
     take(1, run)
     assert run.to("cpu") is run and take(1, run)
     run.to("meta")  # a device that every machine has
-    moments = [v for state in run.opt.state.values() for k, v in state.items() if k != "step"]
+    moments = [v for state in run.optimisers[0].state.values() for k, v in state.items() if k != "step"]
     assert {v.device.type for v in moments} == {"meta"} == {p.device.type for p in run.ema.parameters()}
 
 
@@ -171,17 +171,17 @@ def test_the_learning_rate_rises_over_200_steps():
     for step in (0, 99, 199, 5000):
         run.step = step
         take(1, run)
-        assert run.opt.param_groups[0]["lr"] == pytest.approx(1e-3 * min(1, (step + 1) / 200))
+        assert run.optimisers[0].param_groups[0]["lr"] == pytest.approx(1e-3 * min(1, (step + 1) / 200))
 
 
 def test_the_learning_rate_falls_with_the_root_of_the_step():
     torch.manual_seed(0)
-    run = Run(UNet(channels=1, widths=(8,), cond=2), lr=1e-3, fall=400)
+    run = Run(UNet(channels=1, widths=(8,), cond_dim=2), lr=1e-3, fall=400)
     for step, lr in ((99, 5e-4), (399, 1e-3), (1599, 5e-4), (39_999, 1e-4)):
         run.step = step
         assert run.lr_now() == pytest.approx(lr)
         take(1, run)
-        assert run.opt.param_groups[0]["lr"] == pytest.approx(lr)
+        assert run.optimisers[0].param_groups[0]["lr"] == pytest.approx(lr)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -211,14 +211,52 @@ def test_half_the_bits_train_too(precision):
 
 
 def test_float16_skips_a_step_that_overflows_and_lowers_its_scale():
-    """The scale begins at 2^16 and float16 ends at 65,504: a loss above 1 overflows, and no weight is spoilt."""
-    run, before = fresh(), fresh()
+    """The scale begins at 2^16 and float16 ends at 65,504: a loss above 1 overflows, and the step is taken again."""
+    run, batches = fresh(), []
     large = lambda *a: 1000 * loss(*a)  # noqa: E731
-    steps = train(run, squares, large, 40, torch.float16)
-    next(steps)
-    assert all(torch.equal(a, b) for a, b in zip(run.net.parameters(), before.net.parameters()))
-    losses = [log.loss for log in steps]
-    assert sum(losses[-5:]) < sum(losses[:5])  # the scale has come down, and it learns
+    seen = lambda rng: batches.append(squares(rng)) or batches[-1]  # noqa: E731
+    steps = train(run, seen, large, 40, torch.float16)
+    losses = [next(steps).loss]
+    assert len(batches) > 1 and run.scaler.get_scale() < 2**16
+    assert all(torch.equal(x0, batches[0][0]) for x0, _ in batches)  # the same step, with smaller gradients
+    assert run.step == 1 and run.ema.n_averaged == 1
+    losses += [log.loss for log in steps]
+    assert len(losses) == run.step == 40 and sum(losses[-5:]) < sum(losses[:5])
+
+
+def test_float16_goes_on_bit_equal(tmp_path):
+    """The scale of the gradients belongs to the run: stopped, saved and resumed it walks the same path."""
+    large = lambda *a: 300 * loss(*a)  # noqa: E731
+    whole, half, rest = fresh(), fresh(), fresh(seed=1)
+    for run, n in ((whole, 12), (half, 5)):
+        assert len(list(train(run, squares, large, n, torch.float16))) == n
+    save_run(tmp_path / "x", half, {})
+    load_run(tmp_path / "x", rest)
+    assert rest.scaler.get_scale() == half.scaler.get_scale() < 2**16
+    list(train(rest, squares, large, 7, torch.float16))
+    assert same(whole, rest) and whole.losses == rest.losses
+
+
+def test_dropout_goes_on_bit_equal_and_a_seed_is_a_run(tmp_path):
+    """Dropout draws from torch's own source; each step seeds it, and leaves it as it was."""
+
+    def dropping(seed):
+        torch.manual_seed(seed)
+        return Run(UNet(channels=1, widths=(8,), cond_dim=2, dropout=0.5), 5e-3, 0.98, 0)
+
+    whole, again, half, rest = dropping(0), dropping(0), dropping(0), dropping(1)
+    before = torch.get_rng_state()
+    take(6, whole)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(99)
+    take(6, again), take(3, half)
+    save_run(tmp_path / "x", half, {})
+    load_run(tmp_path / "x", rest)
+    take(3, rest)
+    assert same(whole, again) and same(whole, rest)
+    other = dropping(0)
+    other.seed = 1
+    assert take(1, other) != whole.losses[:1]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +289,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
 def test_a_header_that_begins_like_a_pickle_is_read(tmp_path):
     """The file begins with its header's length: 640, 80 02 in bytes, is how a pickle begins too."""
     file, begins = tmp_path / "x.safetensors", set()
-    for n in range(500, 564, 8):
+    for n in range(400, 564, 8):
         save(file, {"a": torch.zeros(2)}, {"pad": "x" * n})
         assert load(file)[1] == {"pad": "x" * n}
         begins.add(file.read_bytes()[:2])
@@ -275,12 +313,12 @@ def interrupted(*args, **kw):
 @pytest.mark.parametrize(
     "where, name, how",
     [
-        (training, "save_file", disk_full),
-        (training, "save_file", half_written),
+        (files, "save_file", disk_full),
+        (files, "save_file", half_written),
         (os, "fsync", disk_full),
         (os, "replace", disk_full),
         (os, "replace", interrupted),
-        (training, "save_file", interrupted),
+        (files, "save_file", interrupted),
     ],
 )
 def test_an_interrupted_save_harms_nothing(where, name, how, tmp_path, monkeypatch):
@@ -344,7 +382,7 @@ def test_foreign_safetensors_are_told_apart(tmp_path):
 
 
 def test_weights_of_another_net_are_refused(tmp_path):
-    run, other = fresh(), Run(UNet(channels=1, widths=(8, 8), cond=2))
+    run, other = fresh(), Run(UNet(channels=1, widths=(8, 8), cond_dim=2))
     save_run(tmp_path / "x", other, {})
     with pytest.raises(ValueError, match="x holds the weights of another net: ") as e:
         load_run(tmp_path / "x", run)
@@ -353,7 +391,7 @@ def test_weights_of_another_net_are_refused(tmp_path):
 
 def test_fit_reads_half_precision():
     a, b = nn.Linear(2, 2), nn.Linear(2, 2)
-    fit(b, {k: v.half() for k, v in a.state_dict().items()}, "x")
+    load_weights(b, {k: v.half() for k, v in a.state_dict().items()}, "x")
     assert b.weight.dtype == torch.float32
     torch.testing.assert_close(b.weight, a.weight.half().float())
 

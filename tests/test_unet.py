@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ddpm_lessons.conditions import Cond, classes
-from ddpm_lessons.layers import (
+from ddpm_lessons.networks.layers import (
     Attention,
     CrossAttention,
     LearnedTime,
@@ -19,13 +19,13 @@ from ddpm_lessons.layers import (
     Up,
     group_norm,
 )
-from ddpm_lessons.unet import UNet, parameters
+from ddpm_lessons.networks.unet import UNet, parameters
 
 T3 = torch.tensor([1, 50, 100])
 
 
 def tiny(**kw):
-    return UNet(**dict(channels=1, widths=(8, 16), attend=1, cond=3) | kw)
+    return UNet(**dict(channels=1, widths=(8, 16), attend=1, cond_dim=3) | kw)
 
 
 def shaken(net):
@@ -50,22 +50,22 @@ def words(n, vec=None, seed=0):
         dict(widths=(4, 8, 12), blocks=2),
         dict(patch=2),
         dict(attend=0),
-        dict(cond=0),
-        dict(tokens=5),
-        dict(tokens=5, cond=0, attend=0),
+        dict(cond_dim=0),
+        dict(token_dim=5),
+        dict(token_dim=5, cond_dim=0, attend=0),
         dict(parts=Parts(norm=torch.nn.BatchNorm2d, act=torch.nn.GELU)),
         dict(parts=Parts(down=MaxDown, time=LearnedTime)),
         dict(parts=Parts(residual=False, attention=False)),
         dict(parts=Parts(down=StrideDown, up=TransposedUp)),
-        dict(tokens=5, cond=0, attend=2, cross=0, blocks=2),
+        dict(token_dim=5, cond_dim=0, attend=2, cross=0, blocks=2),
     ],
     ids=lambda kw: ", ".join(kw),
 )
 def test_out_comes_the_shape_that_went_in_and_all_weights_learn(kw):
     net = shaken(tiny(**kw))
     x = torch.randn(3, net.channels, 8, 16)
-    cond = classes(torch.tensor([0, 1, 2]), 3) if net.cond or net.tokens else None
-    if net.tokens:
+    cond = classes(torch.tensor([0, 1, 2]), 3) if net.cond_dim or net.token_dim else None
+    if net.token_dim:
         cond = words(3, vec=cond.vec)
     out = net(x, T3, cond)
     assert out.shape == x.shape
@@ -136,11 +136,11 @@ def test_self_and_cross_attention_begin_where_they_are_told():
 
     block, own, text = "Block", "Attention", "CrossAttention"
     down = ["RearrangeDown"]
-    both = tiny(tokens=5)  # attend=1
+    both = tiny(token_dim=5)  # attend=1
     assert where(both) == [[block], down, [block, own, text], [block, own, text, block]]
-    middle = tiny(tokens=5, attend=2, cross=0)
+    middle = tiny(token_dim=5, attend=2, cross=0)
     assert where(middle) == [[block, text], down, [block, text], [block, own, text, block]]
-    assert where(tiny(tokens=5, attend=0, cross=1)) == [
+    assert where(tiny(token_dim=5, attend=0, cross=1)) == [
         [block, own],
         down,
         [block, own, text],
@@ -201,7 +201,7 @@ def test_what_does_not_fit_is_told_what_does(x, cond, message):
 
 
 def test_no_condition_is_the_null_condition():
-    net = UNet(1, (8, 16), cond=3)
+    net = UNet(1, (8, 16), cond_dim=3)
     for p in net.parameters():  # a new net is zero and hears nothing
         torch.nn.init.normal_(p, std=0.2)
     x, t = torch.randn(2, 1, 8, 8), torch.tensor([1, 5])
@@ -220,7 +220,7 @@ def test_any_even_widths_will_do_and_odd_ones_say_so():
 
 
 def test_padding_is_not_seen_and_words_are():
-    net, x, cond = shaken(tiny(tokens=5)), torch.randn(2, 1, 8, 8), words(2)
+    net, x, cond = shaken(tiny(token_dim=5)), torch.randn(2, 1, 8, 8), words(2)
     out = net(x, T3[:2], cond)
     other = cond.seq.clone()
     other[:, 2] += 1
@@ -231,7 +231,7 @@ def test_padding_is_not_seen_and_words_are():
 
 def test_a_dropped_text_is_no_text_whatever_its_length():
     """Nobody looks at nothing: a word that is always there takes the softmax."""
-    net, x, cond = shaken(tiny(tokens=5)), torch.randn(2, 1, 8, 8), words(2)
+    net, x, cond = shaken(tiny(token_dim=5)), torch.randn(2, 1, 8, 8), words(2)
     out = net(x, T3[:2], cond.drop(1.0))
     assert out.isfinite().all() and torch.allclose(out, net(x, T3[:2]), atol=1e-6)
     shorter = Cond(cond.vec * 0, cond.seq[:, :1], torch.zeros(2, 1, dtype=torch.bool))
@@ -239,7 +239,7 @@ def test_a_dropped_text_is_no_text_whatever_its_length():
 
 
 def test_the_order_of_words_is_the_encoders_business():
-    net, x, cond = shaken(tiny(tokens=5)), torch.randn(2, 1, 8, 8), words(2)
+    net, x, cond = shaken(tiny(token_dim=5)), torch.randn(2, 1, 8, 8), words(2)
     turned = Cond(*(v if v is cond.vec else v.flip(1) for v in cond))
     assert torch.allclose(net(x, T3[:2], cond), net(x, T3[:2], turned), atol=1e-5)
 
@@ -249,12 +249,12 @@ def test_cross_attention_is_its_formula_and_its_maps_sum_to_1():
     layer, x = CrossAttention(8, 5, Parts(), head=4), torch.randn(2, 8, 3, 3)
     torch.nn.init.normal_(layer.out.weight)
     seq, mask = torch.randn(2, 4, 5), torch.tensor([[True, True, False, True], [True, False, False, False]])
-    q, k, v = layer.asked(x, seq)
+    q, k, v = layer.queries_keys_values(x, seq)
     assert q.shape == (2, 2, 9, 4) and k.shape == v.shape == (2, 2, 4, 4)
     weight = (q @ k.mT / 2).masked_fill(~mask[:, None, None], -math.inf).softmax(-1)
     h = (weight @ v).permute(0, 1, 3, 2).reshape(2, 8, 3, 3)
     torch.testing.assert_close(layer(x, seq, mask), x + layer.out(h))
-    looks = layer.looks(x, seq, mask)
+    looks = layer.weights(x, seq, mask)
     assert looks.shape == (2, 4, 3, 3) and torch.allclose(looks.sum(1), torch.ones(2, 3, 3))
     assert (looks[0, 2] == 0).all() and (looks[1, 0] == 1).all()
 
@@ -267,4 +267,4 @@ def test_a_text_of_another_shape_is_said(cond):
     with pytest.raises(
         ValueError, match=r"this net takes (sequences \(2, L, 5\) with a mask, got|conditions \(2, 3\), got)"
     ):
-        tiny(tokens=5)(torch.zeros(2, 1, 8, 8), T3[:2], cond)
+        tiny(token_dim=5)(torch.zeros(2, 1, 8, 8), T3[:2], cond)

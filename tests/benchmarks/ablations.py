@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ddpm_lessons.ablation import VARIANTS, ablate
+from ddpm_lessons.course.ablation import VARIANTS, ablate
 from ddpm_lessons.data import flowers_or_drawn
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

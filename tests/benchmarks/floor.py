@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
-from ddpm_lessons.command_sample import samples
 from ddpm_lessons.data import flowers
-from ddpm_lessons.metrics import efficientnet, frechet, kernel
-from ddpm_lessons.recipes import bundled
+from ddpm_lessons.evaluation import efficientnet, frechet, kernel
 from ddpm_lessons.samplers import ddim
+from ddpm_lessons.systems import bundled
+from ddpm_lessons.systems.sampling import samples
 
 NS, LARGEST = (25, 50, 100, 200, 500, 1000), 1000
 recipe, net = bundled("flowers")

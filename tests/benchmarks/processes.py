@@ -13,16 +13,16 @@ from pathlib import Path
 import torch
 from accelerate import notebook_launcher
 
-from ddpm_lessons import __main__ as command
+from ddpm_lessons.cli.train import launched
 from ddpm_lessons.conditions import classes
-from ddpm_lessons.recipes import flowers
-from ddpm_lessons.train import fast_precision, train
+from ddpm_lessons.systems.flowers import flowers
+from ddpm_lessons.training import fast_precision, train
 
 
 def work(steps: int, file: Path) -> None:
     """Take the steps; the first process writes down the pictures a second of all of them."""
     torch.set_num_threads(1)
-    recipe, accelerator = flowers(), command.launched()
+    recipe, accelerator = flowers(), launched()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if accelerator is None else accelerator.device
     n = 1 if accelerator is None else accelerator.num_processes
     x0, cond = 2 * torch.rand(recipe.batch, 3, 32, 32) - 1, classes(torch.arange(recipe.batch) % 5, 5)

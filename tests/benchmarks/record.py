@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 from torchvision.utils import make_grid
 
-from ddpm_lessons import plots
-from ddpm_lessons.command_sample import samples
+from ddpm_lessons.course import plots
+from ddpm_lessons.evaluation import efficientnet, linear_classifier
 from ddpm_lessons.forward import gauss
-from ddpm_lessons.metrics import efficientnet, linear_classifier
-from ddpm_lessons.recipes import open_weights
 from ddpm_lessons.samplers import ddim, slerp
-from ddpm_lessons.train import load
+from ddpm_lessons.systems import open_weights
+from ddpm_lessons.systems.sampling import samples
+from ddpm_lessons.training.files import load
 
 STEPS, ROWS, MANY, REAL = 25, 6, 16, 4000
 

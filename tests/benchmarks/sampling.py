@@ -21,12 +21,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ddpm_lessons.command_sample import samples
 from ddpm_lessons.data import flowers
-from ddpm_lessons.metrics import Yardstick, efficientnet, linear_classifier
-from ddpm_lessons.recipes import open_weights
+from ddpm_lessons.evaluation import Yardstick, efficientnet, linear_classifier
 from ddpm_lessons.samplers import ddim, ddpm, dpmpp_2m
-from ddpm_lessons.train import load
+from ddpm_lessons.systems import open_weights
+from ddpm_lessons.systems.sampling import samples
+from ddpm_lessons.training.files import load
 
 DATA = Path(__file__).parents[2] / "data"
 SAMPLERS = {

@@ -15,8 +15,8 @@ import torch
 from denoising_diffusion_pytorch import Unet
 from diffusers import UNet2DModel
 
-from ddpm_lessons.train import fast_precision
-from ddpm_lessons.unet import UNet, parameters
+from ddpm_lessons.networks.unet import UNet, parameters
+from ddpm_lessons.training import fast_precision
 
 
 def diffusers_net(last: int) -> torch.nn.Module:

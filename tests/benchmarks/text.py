@@ -23,40 +23,44 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from trials import mean_of_last, timed
 
-from ddpm_lessons.captions import caption, colours, names
-from ddpm_lessons.command_sample import samples
 from ddpm_lessons.conditions import Cond
 from ddpm_lessons.data import bundled
-from ddpm_lessons.metrics import efficientnet, frechet, kernel, linear_classifier
-from ddpm_lessons.recipes import Recipe, flowers_text, open_weights
+from ddpm_lessons.data.captions import caption, colours, names
+from ddpm_lessons.evaluation import efficientnet, frechet, kernel, linear_classifier
+from ddpm_lessons.networks.unet import parameters
 from ddpm_lessons.samplers import ddim
-from ddpm_lessons.text import load_clip, told_pictures
-from ddpm_lessons.train import fast_precision, train
-from ddpm_lessons.unet import parameters
+from ddpm_lessons.systems import Diffusion, open_weights
+from ddpm_lessons.systems.flowers import flowers_text
+from ddpm_lessons.systems.sampling import samples
+from ddpm_lessons.text import Text, load_clip
+from ddpm_lessons.text.captioning import tell_pictures
+from ddpm_lessons.training import fast_precision, train
 
 RESULTS = Path(__file__).parents[2] / "data" / "text.json"
 STEPS = 20
 BOTH = replace(flowers_text(), sampler=ddim, scale=3.0)  # as when the ways were measured
-NET = BOTH.net | dict(cond=0, tokens=0)
+NET = BOTH.net | dict(cond_dim=0, token_dim=0)
+
+
+def vectors(prompts):
+    """The prompts' vectors alone."""
+    return Cond(load_clip().texts(prompts))
 
 
 def told_vector(pictures):
     """The text's vector alone."""
-    tell = BOTH.tell(pictures)
+    tell = BOTH.text.tell(pictures)
     return lambda i, rng: Cond(tell(i, rng).vec)
 
 
-WAYS: dict[str, Recipe] = {
+WAYS: dict[str, Diffusion] = {
     "picture's vector in training, text's when sampling": replace(
         BOTH,
-        net=NET | dict(cond=128),
-        tell=lambda pictures: told_pictures(load_clip(), pictures),
-        encode=lambda prompts: Cond(load_clip().texts(prompts)),
+        net=NET | dict(cond_dim=128),
+        text=Text("pictures", vectors, lambda pictures: tell_pictures(load_clip(), pictures)),
     ),
-    "text's vector": replace(
-        BOTH, net=NET | dict(cond=128), tell=told_vector, encode=lambda prompts: Cond(load_clip().texts(prompts))
-    ),
-    "text's words": replace(BOTH, net=NET | dict(cond=0, tokens=64)),
+    "text's vector": replace(BOTH, net=NET | dict(cond_dim=128), text=Text("vector", vectors, told_vector)),
+    "text's words": replace(BOTH, net=NET | dict(cond_dim=0, token_dim=64)),
     "both": BOTH,
 }
 
@@ -72,7 +76,7 @@ def way(name: str, minutes: float, n: int) -> dict:
 
 
 @torch.no_grad()
-def shuffled(recipe: Recipe, net: nn.Module, pictures, batches: int = 40) -> dict:
+def shuffled(recipe: Diffusion, net: nn.Module, pictures, batches: int = 40) -> dict:
     """The loss with each picture's own text, another picture's, and none: the same noise, only the text differs."""
     recipe, found = replace(recipe, drop=0.0, batch=64), {"own": [], "others": [], "none": []}
     batch = recipe.batches(pictures)
@@ -86,7 +90,7 @@ def shuffled(recipe: Recipe, net: nn.Module, pictures, batches: int = 40) -> dic
     return table | {"loss_raised": raised.mean().item(), "loss_raised_error": (raised.std() / batches**0.5).item()}
 
 
-def measured(net: nn.Module, n: int, ways: dict[str, Recipe]) -> dict:
+def measured(net: nn.Module, n: int, ways: dict[str, Diffusion]) -> dict:
     """The share of samples that show the kind and the colour that were asked for, and their distance, by way."""
     recipe = next(iter(ways.values()))
     real, features = recipe.pictures(None, recipe.size), efficientnet()
@@ -150,7 +154,7 @@ def digit_classifier(pictures) -> tuple[nn.Module, float]:
         return net, share((net.eval()(pictures.x[test]).argmax(1) == pictures.y[test]).tolist())
 
 
-def digits_measured(recipe: Recipe, net: nn.Module, n: int) -> dict:
+def digits_measured(recipe: Diffusion, net: nn.Module, n: int) -> dict:
     """The share of "draw a six" that a classifier takes for a six, and so on."""
     classifier, accuracy = digit_classifier(recipe.pictures(None, recipe.size))
     wanted = [recipe.classes[i % 10] for i in range(n)]

@@ -19,17 +19,18 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ddpm_lessons.command_sample import samples
 from ddpm_lessons.data import batches, flowers
-from ddpm_lessons.losses import diffusion_loss, snr_plus_1
-from ddpm_lessons.metrics import Yardstick, efficientnet, perceptual
+from ddpm_lessons.evaluation import Yardstick, efficientnet, perceptual
+from ddpm_lessons.losses import diffusion_loss, min_snr, snr_plus_1
+from ddpm_lessons.networks.unet import parameters
 from ddpm_lessons.predict import EPS, X0, Predict, V
-from ddpm_lessons.recipes import Recipe, cifar10_small
-from ddpm_lessons.recipes import flowers as flowers_recipe
 from ddpm_lessons.samplers import ddim
 from ddpm_lessons.schedules import linear
-from ddpm_lessons.train import Run, fast_precision, train
-from ddpm_lessons.unet import parameters
+from ddpm_lessons.systems import Diffusion
+from ddpm_lessons.systems.cifar import cifar10_small
+from ddpm_lessons.systems.flowers import flowers as flowers_recipe
+from ddpm_lessons.systems.sampling import samples
+from ddpm_lessons.training import Run, fast_precision, train
 
 RESULTS = Path(__file__).parents[2] / "data" / "trials.jsonl"
 N, STEPS, SCALE = 500, 25, 2.0
@@ -38,11 +39,6 @@ BASE = replace(flowers_recipe(), predict=V, weight=None, batch=64, lr=5e-4, fall
 
 def net(**changes) -> dict:
     return BASE.net | changes
-
-
-def min_snr_v(snr: Tensor) -> Tensor:
-    """Min-SNR-5 on v: the squared error of v is (SNR + 1) times that of x0."""
-    return snr.clamp(max=5) / (snr + 1)
 
 
 def v_of(std: float) -> Predict:
@@ -58,12 +54,13 @@ def v_of(std: float) -> Predict:
         f"v of {std}",
         target=lambda x0, eps, a, s: (x0 - skip(a, s) * (a * x0 + s * eps)) / scale(a, s),
         x0=lambda out, x_t, a, s: skip(a, s) * x_t + scale(a, s) * out,
+        gain=lambda snr: (std**2 * snr + 1) / std**2,  # 1 over the scale squared
     )
 
 
 NARROW = replace(BASE, net=net(widths=(64, 96, 128)), batch=32, lr=1e-3)  # what lesson 07 compares the choices with
 B = replace(cifar10_small(), lr=3e-4, fall=math.inf, average_from=0)  # short runs end before 2000 steps
-TRIALS: dict[str, tuple[Recipe, str]] = {  # name -> (recipe, what was expected)
+TRIALS: dict[str, tuple[Diffusion, str]] = {  # name -> (recipe, what was expected)
     "base": (BASE, "what the others are compared with"),
     "the recipe": (
         flowers_recipe(),
@@ -77,11 +74,11 @@ TRIALS: dict[str, tuple[Recipe, str]] = {  # name -> (recipe, what was expected)
     "cosine eps": (replace(NARROW, predict=EPS), "worse: near T the guess of x0 divides by almost nothing"),
     "cosine x0": (replace(NARROW, predict=X0), "a little worse: little weight on nearly clean pictures"),
     "x0, 1 + SNR": (
-        replace(NARROW, predict=X0, weight=snr_plus_1()),
+        replace(NARROW, predict=X0, weight=snr_plus_1),
         "v's weights up to 5, the answer x0: better, the fine parts count again",
     ),
     "v, 1 + SNR up to 5": (
-        replace(NARROW, weight=lambda snr: snr_plus_1()(snr) / (snr + 1)),
+        replace(NARROW, weight=snr_plus_1),
         "as x0 early, and finer",
     ),
     "v for a standard deviation of 0.5": (
@@ -89,18 +86,18 @@ TRIALS: dict[str, tuple[Recipe, str]] = {  # name -> (recipe, what was expected)
         "between v and x0",
     ),
     "the recipe with x0": (
-        replace(flowers_recipe(), predict=X0, weight=snr_plus_1()),
+        replace(flowers_recipe(), predict=X0, weight=snr_plus_1),
         "the best of the short runs with the network of the recipe",
     ),
     "the recipe with x0, narrow": (
-        replace(flowers_recipe(), net=net(widths=(64, 96, 128)), predict=X0, weight=snr_plus_1()),
+        replace(flowers_recipe(), net=net(widths=(64, 96, 128)), predict=X0, weight=snr_plus_1),
         "ahead of the wide network in half an hour: twice the steps",
     ),
     "linear v": (replace(NARROW, schedule=linear(1000)), "worse: a quarter of the steps is spent on noise"),
     "linear eps": (replace(NARROW, schedule=linear(1000), predict=EPS), "DDPM's own choice, worse than cosine v"),
     "linear x0": (replace(NARROW, schedule=linear(1000), predict=X0), "like linear v"),
     "batch 32, lr 1e-3, min-SNR 5": (
-        replace(BASE, batch=32, lr=1e-3, weight=min_snr_v),
+        replace(BASE, batch=32, lr=1e-3, weight=min_snr),
         "better: less weight on steps that are almost clean",
     ),
     "deep, batch 32, lr 1e-3": (
@@ -228,7 +225,7 @@ def lucidrains_unet(minutes: float, seed: int) -> tuple[dict, Tensor]:
     return record, torch.cat(samples) * 2 - 1
 
 
-def measured(recipe: Recipe, x: Tensor) -> dict:
+def measured(recipe: Diffusion, x: Tensor) -> dict:
     """How far samples, of the classes in turn, are from real pictures."""
     real, features = recipe.pictures(None, recipe.size), efficientnet()
     measure = Yardstick(real.x, N, features)

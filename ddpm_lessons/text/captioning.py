@@ -1,0 +1,86 @@
+"""What a network is told of its training pictures, and of a prompt: texts, or CLIP's vectors of the pictures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from ..conditions import Cond
+from ..data.batches import Tell
+from ..data.captions import COLOURS, colours, names, prompts
+from ..data.files import Pictures
+from ..training.device import device
+from .cache import cached
+from .clip import Clip, load_clip
+
+
+@dataclass(frozen=True)
+class Text:
+    """A way to tell a network in words what a picture should show; weights files remember it by its name.
+
+    encode: prompts -> Cond;  tell: Pictures -> what they show, for `data.batches`;  said: class -> all the texts that
+    its pictures may come with in training, [] where that is not known.
+    """
+
+    name: str
+    encode: Callable[[list[str]], Cond]
+    tell: Callable[[Pictures], Tell]
+    said: Callable[[str], list[str]] = lambda kind: []
+
+
+def telling(clip: Clip, said: list[list[str]]) -> Tell:
+    """What `data.batches` asks for: a random one of the texts that fit each picture, as many for each; encoded once."""
+    texts = list(dict.fromkeys(p for fitting in said for p in fitting))
+    table = Cond(**cached(clip.name, clip.model, texts, lambda: clip.words(texts)._asdict()))
+    number = {p: i for i, p in enumerate(texts)}
+    rows = torch.tensor([[number[p] for p in fitting] for fitting in said])
+
+    def tell(i, rng):
+        chosen = rows[i, torch.randint(rows.shape[1], (len(i),), generator=rng)]
+        return table.each(lambda v: v[chosen])
+
+    return tell
+
+
+def tell_captions(clip: Clip, pictures: Pictures) -> Tell:
+    """`telling` of flowers: half name the kind and the colour, read off the pixels; half the kind alone."""
+    said = zip(colours(pictures.x), (pictures.classes[k] for k in pictures.y.tolist()), strict=True)
+    return telling(clip, [prompts(colour, kind)[:6] + prompts("", kind)[:6] for colour, kind in said])
+
+
+def tell_names(clip: Clip, pictures: Pictures) -> Tell:
+    """`telling` of anything: what it is, in four ways."""
+    return telling(clip, [names(pictures.classes[k]) for k in pictures.y.tolist()])
+
+
+def tell_pictures(clip: Clip, pictures: Pictures) -> Tell:
+    """What `data.batches` asks for: each picture's own vector, computed once."""
+    size, margin = clip.size, max(pictures.x.shape[-1] - clip.size, 0) // 2
+    x = pictures.x[..., margin : margin + size, margin : margin + size]
+    vec = cached(clip.name, clip.model, x, lambda: {"vec": clip.pictures(x)})["vec"]
+    return lambda i, rng: Cond(vec[i])
+
+
+CAPTIONS = Text(
+    "captions, as the bundled CLIP reads them",
+    encode=lambda texts: load_clip().words(texts),
+    tell=lambda pictures: tell_captions(load_clip(), pictures),
+    said=lambda kind: [p for colour in ("", *COLOURS) for p in prompts(colour, kind)[:6]],
+)
+NAMES = Text(
+    "names, as the bundled CLIP reads them",
+    encode=lambda texts: load_clip().words(texts),
+    tell=lambda pictures: tell_names(load_clip(), pictures),
+    said=names,
+)
+PICTURES = Text(
+    "pictures, as OpenAI's ViT-B/32 sees them; prompts when sampling",
+    encode=lambda texts: Cond(openais().texts(texts)),
+    tell=lambda pictures: tell_pictures(openais(), pictures),
+)
+TEXTS = {text.name: text for text in (CAPTIONS, NAMES, PICTURES)}
+
+
+def openais() -> Clip:
+    """OpenAI's ViT-B/32, on the graphics card where there is one."""
+    return load_clip("ViT-B-32", "openai", device())

@@ -1,0 +1,117 @@
+"""Files that survive an interruption, remember what made them, and are never pickles."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .run import Run
+
+
+def save_run(path: str | Path, run: Run, info: dict) -> None:
+    """Write all of a run: net, average, the optimiser's moments, step and losses. `info` goes along as JSON."""
+    tensors = {f"net.{k}": v for k, v in run.net.state_dict().items()}
+    tensors["losses"] = torch.tensor(run.losses, dtype=torch.float64)
+    tensors |= {f"ema.{k}": v for k, v in run.ema.module.state_dict().items()}
+    states = {p: state for opt in run.optimisers for p, state in opt.state.items()}
+    for i, p in enumerate(run.net.parameters()):
+        tensors |= {f"opt.{i}.{k}": v for k, v in states.get(p, {}).items()}
+    scaler = None if run.scaler is None else run.scaler.state_dict()
+    now = {"step": run.step, "seed": run.seed, "n_averaged": int(run.ema.n_averaged), "scaler": scaler}
+    save(path, tensors, info | now)
+
+
+def load_run(path: str | Path, run: Run) -> dict:
+    """Put a saved run back into a fresh one of the same net; returns the saved info. Raises ValueError like `load`."""
+    tensors, info = load(path)
+    if "n_averaged" not in info:
+        raise ValueError(f"{path} holds weights, not a run; begin a new run with them: --from {path}")
+    load_weights(run.net, _under(tensors, "net."), path)
+    load_weights(run.ema.module, _under(tensors, "ema."), path)
+    owner = {p: opt for opt in run.optimisers for group in opt.param_groups for p in group["params"]}
+    for i, p in enumerate(run.net.parameters()):
+        state = _under(tensors, f"opt.{i}.")
+        if state:
+            owner[p].state[p] = {k: v if k == "step" else torch.empty_like(p).copy_(v) for k, v in state.items()}
+    run.step, run.seed, run.losses = info["step"], info["seed"], tensors["losses"].tolist()
+    run.ema.n_averaged.fill_(info["n_averaged"])
+    if info.get("scaler"):
+        run.scaler = torch.amp.GradScaler(next(run.net.parameters()).device.type)
+        run.scaler.load_state_dict(info["scaler"])
+    return info
+
+
+def save(path: str | Path, tensors: dict[str, Tensor], info: dict) -> None:
+    """Write a safetensors file whole or not at all: the last good file stays until the new one is on the disk.
+
+    info: JSON that goes along; a checksum of the numbers does, too. Raises OSError, with the path and what to do, when
+    it cannot be written.
+    """
+    path = Path(path)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    new = path.with_name(path.name + ".part")  # the same name every time: what a killed process leaves is overwritten
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, new, metadata={"ddpm_lessons": json.dumps(info), "sha256": digest(tensors)})
+        with open(new, "rb+") as f:
+            os.fsync(f.fileno())
+        os.chmod(new, 0o644)  # safetensors writes for the owner alone
+        os.replace(new, path)
+    except (OSError, SafetensorError) as e:
+        raise OSError(f"could not write {path}: {e}. What was there is unharmed; is the disk full?") from e
+    finally:
+        if new.is_file():
+            new.unlink()
+
+
+def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
+    """Read a file that `save` wrote -> (tensors, info). No pickle is ever opened.
+
+    Raises FileNotFoundError when there is none and ValueError when it is cut short, foreign, pickled or damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights at {path}; `python -m ddpm_lessons train --help` says how to make some")
+    try:
+        with safe_open(path, framework="pt") as f:
+            said = f.metadata() or {}
+            info = json.loads(said.get("ddpm_lessons", "null"))
+            tensors = {k: f.get_tensor(k).clone() for k in f.keys()}  # no longer tied to the file
+    except (SafetensorError, ValueError) as e:
+        with open(path, "rb") as f:
+            head = f.read(2)
+        if head in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
+            why = "which can run code when opened; only safetensors files are read here"
+            raise ValueError(f"{path} is a pickle, {why}") from e
+        raise ValueError(f"{path} is cut short or no safetensors file ({e}); fetch or train it again") from e
+    if not isinstance(info, dict):
+        raise ValueError(f"{path} was not written by ddpm_lessons: it does not say which system it belongs to")
+    if said.get("sha256", digest(tensors)) != digest(tensors):
+        raise ValueError(f"{path} is damaged: its numbers are not those that were written; fetch or train it again")
+    return tensors, info
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of named tensors, their shapes and types.  Any device, any order of the names."""
+    found = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        found.update(repr((name, str(value.dtype), tuple(value.shape))).encode())
+        found.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def load_weights(net: nn.Module, tensors: dict[str, Tensor], path: str | Path) -> None:
+    """Put weights into a net. Raises ValueError when they belong to another one."""
+    try:
+        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+    except RuntimeError as e:
+        raise ValueError(f"{path} holds the weights of another net: {str(e).splitlines()[1].strip()[:150]}") from e
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
