@@ -63,3 +63,8 @@ def test_captions_are_english():
     said = prompts("orange", "tulip")
     assert said[0] == "an orange tulip" and {"orange tulips", "a tulip that is orange"} <= set(said)
     assert all("  " not in p and "that is " not in p for p in prompts("", "rose")) and "roses" in prompts("", "rose")
+
+
+@pytest.mark.parametrize("thing", ["an orange tulip", "a one", "a unicorn", "an hour", "an eight", "a rose"])
+def test_the_article_follows_the_sound(thing):
+    assert caption("", thing.split(" ", 1)[1]) == thing

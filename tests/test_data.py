@@ -605,3 +605,17 @@ def test_the_real_photographs_are_five_flowers():
     assert p.classes == data.FLOWERS and len(p.x) > 1000
     assert p.y.bincount(minlength=5).min() > 100
     assert p.x.min() == -1 and p.x.max() == 1 and -0.5 < p.x.mean() < 0.2
+
+
+def test_digits_without_their_labels_are_refused(tmp_path):
+    for name, shape, n in (("t10k-images-idx3-ubyte.gz", (3, 28, 28), 3), ("t10k-labels-idx1-ubyte.gz", (2,), 2)):
+        header = bytes([0, 0, 8, len(shape)]) + b"".join(s.to_bytes(4, "big") for s in shape)
+        (tmp_path / name).write_bytes(gzip.compress(header + bytes(n * (784 if len(shape) == 3 else 1))))
+    with pytest.raises(ValueError, match="holds 3 digits and 2 labels"):
+        digits(32, tmp_path)
+
+
+def test_an_idx_file_of_other_numbers_is_refused(tmp_path):
+    (tmp_path / "x.gz").write_bytes(gzip.compress(bytes([0, 0, 13, 1]) + (4).to_bytes(4, "big") + bytes(4)))
+    with pytest.raises(ValueError, match="not bytes in IDX"):
+        idx(tmp_path / "x.gz")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ddpm_lessons.conditions import classes
+from ddpm_lessons.conditions import Cond, classes
 from ddpm_lessons.guidance import clipped, dynamic_threshold, guided
 from ddpm_lessons.predict import EPS, X0, V, denoiser
 from ddpm_lessons.samplers import ddim, times
@@ -108,3 +108,16 @@ def test_thresholding_belongs_outside_guidance(x_t):
     torch.testing.assert_close(guided(dynamic_threshold(d), 4.0)(x, t, cond), guided(d, 4.0)(x, t, cond))
     assert guided(dynamic_threshold(d), 4.0)(x, t, cond).max() == 3.5
     assert dynamic_threshold(guided(d, 4.0))(x, t, cond).max() == 1
+
+
+@pytest.mark.parametrize("scale, pictures", [(0.0, 3), (1.0, 3), (2.0, 6)])
+def test_only_the_guesses_that_count_are_made(scale, pictures):
+    seen = []
+
+    def denoise(x_t, t, cond):
+        seen.append(len(x_t))
+        return x_t * cond.vec.sum(1).view(-1, 1, 1, 1)
+
+    before = torch.get_rng_state()
+    guided(denoise, scale)(torch.ones(3, 1, 2, 2), torch.ones(3).long(), Cond(torch.eye(3)))
+    assert seen == [pictures] and torch.equal(torch.get_rng_state(), before)

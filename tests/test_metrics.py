@@ -277,3 +277,17 @@ def test_inception_is_read_without_running_code_and_measures_by_the_same_call(mo
     x = drawn(10, 32, torch.Generator().manual_seed(0)).x
     d = Yardstick(x, 5, features)(x[:5])
     assert features(x[:2]).shape == (2, 2048) and str(d).endswith("Inception-v3, n = 5")
+
+
+def test_precision_and_recall_in_parts_are_those_of_the_whole(monkeypatch):
+    """More pictures than fit into one part of 2000."""
+    g = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(2100, 4, generator=g), 0.7 * torch.randn(2050, 4, generator=g)
+    radius = torch.cdist(real, real).kthvalue(4, dim=1).values
+    whole = (torch.cdist(fake, real) <= radius).any(1).double().mean()
+    assert precision_recall(real, fake)[0] == pytest.approx(float(whole))
+
+
+def test_features_without_maps_say_what_to_take():
+    with pytest.raises(ValueError, match="two numbers gives one vector a picture; .* efficientnet"):
+        perceptual(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8), Features("two numbers", lambda x: x))

@@ -200,3 +200,7 @@ def test_what_cannot_be_made_is_said_beside_the_button(error, displayed):
     text.value = "bad"
     button.click()  # and the other prompt's picture is gone
     assert said.value == "prompts are a list of texts" and not place.children and not button.disabled
+
+
+def test_a_film_of_one_moment():
+    assert len(plots.film([Step(5, torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4))], n=1).axes) == 1

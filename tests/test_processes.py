@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -83,6 +84,7 @@ LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--
 LAUNCH += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
 NOTEBOOK = """
 import sys
+import tarfile
 sys.path.insert(0, {folder!r})
 from accelerate import notebook_launcher
 from processes import main
@@ -107,3 +109,38 @@ def test_two_processes_are_one_with_the_doubled_batch(launcher, tmp_path):
     assert len(set(one.losses)) == 6
     for a, b in zip(two.ema.parameters(), one.ema.parameters()):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_processes_that_fetch_at_once_fetch_once(tmp_path):
+    """Three processes want the same archive: one downloads and unpacks it, the others wait and find the folder."""
+    inside = tmp_path / "set"
+    inside.mkdir()
+    (inside / "a.txt").write_text("a")
+    archive = tmp_path / "served.tgz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(inside, "set")
+    code = (
+        "import sys, time, shutil; from pathlib import Path; from ddpm_lessons.data import download as d\n"
+        "def slow(url, file, sha256):\n"
+        "    print('fetched', flush=True); time.sleep(0.5); shutil.copy(url, file); return file\n"
+        "d.download = slow\n"
+        f"found = d.fetch(({str(archive)!r}, ''), Path({str(tmp_path / 'cache')!r}), 'set')\n"
+        "assert (found / 'a.txt').read_text() == 'a'"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [p.communicate(timeout=60)[0] for p in running]
+    assert [p.returncode for p in running] == [0, 0, 0] and "".join(said).count("fetched") == 1
+
+
+def test_processes_that_compute_the_same_embeddings_compute_them_once(tmp_path):
+    code = (
+        "import time, torch; from pathlib import Path; from ddpm_lessons.text import cache\n"
+        f"cache.cache_folder = lambda: Path({str(tmp_path)!r})\n"
+        "def slow():\n"
+        "    print('computed', flush=True); time.sleep(0.5); return {'vec': torch.ones(3)}\n"
+        "torch.manual_seed(0)\n"
+        "assert cache.cached('x', torch.nn.Linear(2, 2), ['a'], slow)['vec'].sum() == 3"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [p.communicate(timeout=60)[0] for p in running]
+    assert [p.returncode for p in running] == [0, 0, 0] and "".join(said).count("computed") == 1

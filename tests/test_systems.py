@@ -87,7 +87,7 @@ def fails(capsys, *argv):
     return lines[0]
 
 
-# recipes
+# systems
 
 
 @pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "clip"])

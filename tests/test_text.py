@@ -1,6 +1,7 @@
 """CLIP: prompts and pictures as unit vectors, how the tiny one is trained, and the way to OpenAI's."""
 
 import dataclasses
+import logging
 
 import open_clip
 import pytest
@@ -270,3 +271,14 @@ def test_what_cannot_be_loaded_is_one_line(monkeypatch, tmp_path):
     save(tmp_path / "clip.safetensors", {k: v.half() for k, v in tiny_clip(3).model.state_dict().items()}, {})
     assert torch.allclose(load_clip().model.text_projection, tiny_clip(3).model.text_projection, atol=1e-3)
     assert load_clip().name == "tiny"
+
+
+def test_a_level_of_logging_that_the_user_set_stays(monkeypatch):
+    monkeypatch.setattr(open_clip, "create_model", lambda *a, **kw: (_ for _ in ()).throw(OSError("no host")))
+    logging.disable(logging.WARNING)
+    try:
+        with pytest.raises(ConnectionError):
+            load_clip("ViT-B-32", "openai")
+        assert logging.root.manager.disable == logging.WARNING
+    finally:
+        logging.disable(logging.NOTSET)

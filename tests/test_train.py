@@ -15,7 +15,7 @@ from ddpm_lessons.networks.unet import UNet
 from ddpm_lessons.predict import V, denoiser
 from ddpm_lessons.samplers import ddim, times
 from ddpm_lessons.schedules import cosine
-from ddpm_lessons.training import Run, ema_of, fast_precision, files, load_run, save_run, train
+from ddpm_lessons.training import Run, device, ema_of, fast_precision, files, load_run, save_run, train
 from ddpm_lessons.training.files import load, load_weights, save
 
 SCHEDULE = cosine(100)
@@ -257,6 +257,13 @@ def test_dropout_goes_on_bit_equal_and_a_seed_is_a_run(tmp_path):
     other = dropping(0)
     other.seed = 1
     assert take(1, other) != whole.losses[:1]
+
+
+@pytest.mark.parametrize("cuda, mps, name", [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
+def test_the_graphics_card_is_chosen_apples_too(cuda, mps, name, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert device().type == name and (name != "mps" or fast_precision(device()) is None)
 
 
 @pytest.mark.parametrize(

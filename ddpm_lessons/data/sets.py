@@ -28,7 +28,7 @@ STL10 = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "sh
 def flowers(size: int, folder: str | Path | None = None) -> Pictures:
     """Photographs of five flowers, TF-Flowers: those in `folder`, or in `root()` and downloaded there once, 229 MB.
 
-    A folder of files named class_index.jpg, or of folders of other classes, will do for recipes that are told texts.
+    A folder of files named class_index.jpg, or of folders of other classes, will do for systems that are told texts.
 
     -> x: (N, 3, size, size). Raises FileNotFoundError when `folder` has none, ConnectionError when the host cannot be
     reached, ValueError for a broken file.

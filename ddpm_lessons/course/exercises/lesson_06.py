@@ -26,8 +26,15 @@ LESSON_06: dict[str, Exercise] = {
     ),
     "6.2": Exercise(
         lambda average, now, n, decay: (d := min(decay, (1 + n) / (10 + n))) * average + (1 - d) * now,
-        (2.0, 5.0, 5, 0.999),
+        lambda rng: (
+            *torch.randn(2, generator=rng).tolist(),
+            (5, 100_000)[int(torch.randint(2, (), generator=rng))],  # in the warm-up, and long after it
+            0.999,
+        ),
         {
+            "long after the start the average forgets nothing: d should not grow past decay": lambda a, b, n, decay: (
+                (1 + n) / (10 + n) * a + 9 / (10 + n) * b
+            ),
             "the two weights are swapped: the average keeps d, the newest gets 1 - d": lambda a, b, n, decay: (
                 (1 - (1 + n) / (10 + n)) * a + (1 + n) / (10 + n) * b
             ),
