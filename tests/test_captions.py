@@ -1,11 +1,15 @@
 """Captions: the colour that is read off a picture's pixels, and what people write for it."""
 
+import importlib
+from pathlib import Path
+
 import pytest
 import torch
 
 from ddpm_lessons.data import FLOWERS
 from ddpm_lessons.data.captions import COLOURS, HUES, caption, colour_votes, colours, hsv, prompts
 from ddpm_lessons.data.drawn import PALETTE, draw
+from ddpm_lessons.data.wordings import Scene, blobs, scenes, wordings
 
 
 def plain(rgb, size=8):
@@ -68,3 +72,54 @@ def test_captions_are_english():
 @pytest.mark.parametrize("thing", ["an orange tulip", "a one", "a unicorn", "an hour", "an eight", "a rose"])
 def test_the_article_follows_the_sound(thing):
     assert caption("", thing.split(" ", 1)[1]) == thing
+
+
+# many words
+
+
+def flower(colour, many=False, sky=False):
+    """A picture of 36 px: one blob of a colour, or nine, over green or under a blue sky."""
+    x = plain((0.2, 0.45, 0.15), 36).clone()
+    if sky:
+        x[:, :, :16] = plain((0.35, 0.55, 0.9), 36)[:, :, :16]
+    for row, column in [(r, c) for r in (4, 16, 28) for c in (4, 16, 28)] if many else [(10, 10)]:
+        side = 5 if many else 20
+        x[:, :, row : row + side, column : column + side] = plain(PALETTE[colour], side)
+    return x
+
+
+def test_scenes_are_read_off_the_pixels():
+    one, nine, high = scenes(torch.cat([flower("red"), flower("yellow", many=True), flower("white", sky=True)]))
+    assert one == (False, True, False) and nine == (True, False, False) and high.sky and not high.many
+
+
+def test_blobs_are_counted_with_their_corners_touching_and_small_ones_not():
+    mask = torch.zeros(2, 10, 10, dtype=torch.bool)
+    mask[0, :4, :4] = mask[0, 6:, 6:] = mask[0, 5, 0] = True
+    mask[1, :3, :3] = mask[1, 3:6, 3:6] = True
+    assert blobs(mask).tolist() == [2, 1]
+
+
+def test_wordings_are_english_and_tell_what_is_seen():
+    said = wordings("orange", "daisy", Scene(True, False, False))
+    for text in ("an orange daisy", "bright orange daisies", "a field of tangerine daisies", "a daisy that is amber"):
+        assert text in said
+    assert not any("close-up" in p or "sky" in p or "{" in p or "  " in p or "daisys" in p for p in said)
+    assert all(not p.startswith("a a") and " a o" not in p and " a a" not in p for p in said)
+    assert wordings("", "rose") == [
+        "a rose",
+        "rose",
+        "a photo of a rose",
+        "draw a rose",
+        "a rose in a garden",
+        "a picture of a rose",
+    ]
+
+
+def test_the_thirty_prompts_are_in_other_words(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).with_name("benchmarks")))
+    asked = importlib.import_module("prompts").PROMPTS
+    known = {p for k in FLOWERS for c in ("", *COLOURS) for p in wordings(c, k, Scene(True, True, True))}
+    assert len(asked) == 30 and not known & {p for p, _, _ in asked}
+    assert all(kind in FLOWERS and colour in ("", *COLOURS) for _, kind, colour in asked)
+    assert all(kind[:4] in prompt for prompt, kind, _ in asked) and sum(bool(c) for *_, c in asked) >= 15

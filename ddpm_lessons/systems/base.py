@@ -70,6 +70,10 @@ class System(Protocol):
         """Samples of classes or prompts, step by step. Raises ValueError where the system makes none."""
         ...
 
+    def decode(self, net: nn.Module, x: Tensor) -> Tensor:
+        """The pictures that a sample stands for: the sample itself, but for latents.  (N, C, H, W) in [-1, 1]"""
+        ...
+
     def notes(self, prompt: str) -> list[str]:
         """What a reader should know before trusting a prompt's picture. Raises ValueError without prompts."""
         ...

@@ -97,6 +97,10 @@ class ClipTraining:
         """Raises ValueError: CLIP makes no pictures."""
         raise ValueError(f"{self.name} compares pictures and texts and makes none; take another file")
 
+    def decode(self, net: nn.Module, x: Tensor) -> Tensor:
+        """The pictures themselves."""
+        return x
+
     def notes(self, prompt: str) -> list[str]:
         """Raises ValueError: CLIP makes no pictures."""
         self.sample(None, [prompt])

@@ -69,6 +69,11 @@ class Diffusion:
         return self.net["channels"]
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of what the network works on."""
+        return self.channels, self.size, self.size
+
+    @property
     def texts(self) -> list[str]:
         """All that the network may have been told; [] where that is not known."""
         return [] if self.text is None else [text for name in self.classes for text in self.text.said(name)]
@@ -143,7 +148,7 @@ class Diffusion:
         net.eval()
         device = next(net.parameters()).device
         cond = self.condition(what).to(device)
-        like = torch.empty(len(what), self.channels, self.size, self.size, device=device)
+        like = torch.empty(len(what), *self.shape, device=device)
         d = guided(denoiser(net, self.schedule, self.predict), self.scale if scale is None else scale)
         rng = torch.Generator().manual_seed(seed) if rng is None else rng
         ts = times(self.schedule.T, self.steps if steps is None else steps)
@@ -151,6 +156,10 @@ class Diffusion:
         if x_T.shape != like.shape:
             raise ValueError(f"x_T should have the samples' shape, {tuple(like.shape)}, got {tuple(x_T.shape)}")
         return self.sampler(self.limit(d), self.schedule, x_T, ts, cond, rng)
+
+    def decode(self, net: nn.Module, x: Tensor) -> Tensor:
+        """The pictures themselves."""
+        return x
 
     def notes(self, prompt: str) -> list[str]:
         """Words of the prompt that no training text had, and whether it was cut. Raises ValueError for an empty one."""

@@ -9,6 +9,7 @@ from torch import nn
 
 from .. import __version__, data
 from ..training.files import load, load_weights, save
+from .autoencoder import AutoencoderTraining
 from .base import System
 from .choices import from_json, in_words, to_json
 from .cifar import cifar10, cifar10_small, stl10
@@ -16,16 +17,17 @@ from .clip import ClipTraining
 from .diffusion import Diffusion
 from .digits import digits, mnist_text
 from .flowers import drawn, flowers, flowers_text
+from .latent import LatentDiffusion, flowers_latent
 from .published import flowers_clip, flowers_text_guided, flowers_text_simple
 
-KINDS = {kind.__name__: kind for kind in (Diffusion, ClipTraining)}
+KINDS = {kind.__name__: kind for kind in (Diffusion, LatentDiffusion, ClipTraining, AutoencoderTraining)}
 SYSTEMS: dict[str, Callable[[], System]] = {
     f.__name__: f
     for f in (
         *(flowers, digits, drawn, cifar10, cifar10_small, stl10),
-        *(flowers_text, flowers_clip, flowers_text_simple, flowers_text_guided, mnist_text),
+        *(flowers_text, flowers_clip, flowers_text_simple, flowers_text_guided, mnist_text, flowers_latent),
     )
-} | {"clip": ClipTraining}
+} | {"clip": ClipTraining, "autoencoder": AutoencoderTraining}
 HOW = {"limit", "sampler", "steps", "scale", "about", "minutes"}  # how pictures are made, not what made the weights
 USE = {"net", "predict", "schedule", "text", "classes", "size"}  # what a network in use depends on
 

@@ -36,7 +36,8 @@ def samples(
             with torch.autocast(device.type, dtype=precision, enabled=precision is not None):
                 for step in system.sample(net, part, steps, scale, rng=rng):
                     bar.update(len(part))
-            done.append(step.x.float().cpu())
+            with torch.no_grad():
+                done.append(system.decode(net, step.x.float()).cpu())
     return torch.cat(done)
 
 

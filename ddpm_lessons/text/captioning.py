@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import torch
 
@@ -9,6 +10,7 @@ from ..conditions import Cond
 from ..data.batches import Tell
 from ..data.captions import COLOURS, colours, names, prompts
 from ..data.files import Pictures
+from ..data.wordings import Scene, scenes, wordings
 from ..training.device import device
 from .cache import cached
 from .clip import Clip, load_clip
@@ -48,6 +50,14 @@ def tell_captions(clip: Clip, pictures: Pictures) -> Tell:
     return telling(clip, [prompts(colour, kind)[:6] + prompts("", kind)[:6] for colour, kind in said])
 
 
+def tell_wordings(clip: Clip, pictures: Pictures) -> Tell:
+    """`telling` of flowers in many words, colour and scene read off the pixels: half with the colour, half without."""
+    seen = zip(colours(pictures.x), scenes(pictures.x), (pictures.classes[k] for k in pictures.y.tolist()), strict=True)
+    said = [[wordings(colour, kind, scene), wordings("", kind, scene)] for colour, scene, kind in seen]
+    most = max(len(texts) for pair in said for texts in pair)
+    return telling(clip, [[p for texts in pair for p in islice(cycle(texts), most)] for pair in said])
+
+
 def tell_names(clip: Clip, pictures: Pictures) -> Tell:
     """`telling` of anything: what it is, in four ways."""
     return telling(clip, [names(pictures.classes[k]) for k in pictures.y.tolist()])
@@ -73,12 +83,18 @@ NAMES = Text(
     tell=lambda pictures: tell_names(load_clip(), pictures),
     said=names,
 )
+WORDINGS = Text(
+    "captions in many words, as the bundled CLIP reads them",
+    encode=lambda texts: load_clip().words(texts),
+    tell=lambda pictures: tell_wordings(load_clip(), pictures),
+    said=lambda kind: [p for colour in ("", *COLOURS) for p in wordings(colour, kind, Scene(True, True, True))],
+)
 PICTURES = Text(
     "pictures, as OpenAI's ViT-B/32 sees them; prompts when sampling",
     encode=lambda texts: Cond(openais().texts(texts)),
     tell=lambda pictures: tell_pictures(openais(), pictures),
 )
-TEXTS = {text.name: text for text in (CAPTIONS, NAMES, PICTURES)}
+TEXTS = {text.name: text for text in (CAPTIONS, WORDINGS, NAMES, PICTURES)}
 
 
 def openais() -> Clip:

@@ -1,0 +1,131 @@
+"""The autoencoder: shapes, a round trip that training improves, and diffusion on its latents."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from ddpm_lessons import data, systems
+from ddpm_lessons.data import held_out
+from ddpm_lessons.data.drawn import drawn
+from ddpm_lessons.networks.autoencoder import STD, Autoencoder
+from ddpm_lessons.systems import registry, sampling
+from ddpm_lessons.systems.autoencoder import AutoencoderTraining, bundled_autoencoder, middle, psnr, round_trip
+from ddpm_lessons.systems.latent import LatentNet, flowers_latent, latents
+from ddpm_lessons.text import cache
+from ddpm_lessons.training import load_run, save_run, train
+
+SMALL = dict(widths=(8, 16), encoder=(1, 1), decoder=(1, 1))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    """No test reads or writes the cache in the home folder."""
+    monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path / "cache")
+
+
+def pictures(n=20, size=40):
+    return drawn(n, size, torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("kw, side", [(SMALL, 4), (SMALL | {"patch": 1}, 2), (SMALL | {"latent": 8, "patch": 4}, 8)])
+def test_latents_are_smaller_and_pictures_come_back_in_size(kw, side):
+    net, x = Autoencoder(**kw), pictures(2, 32).x
+    mean, log_var = net.encode(x)
+    assert mean.shape == log_var.shape == (2, kw.get("latent", 4), 32 // side, 32 // side)
+    assert net(x).shape == x.shape == net.decode(mean).shape
+
+
+def test_a_picture_of_another_multiple_is_refused():
+    with pytest.raises(ValueError, match=r"multiples of 4, got \(1, 3, 30, 32\)"):
+        Autoencoder(**SMALL).encode(torch.zeros(1, 3, 30, 32))
+
+
+def test_scaled_latents_have_the_wanted_spread_and_lead_back():
+    net, x = Autoencoder(**SMALL).eval(), pictures(40, 32).x
+    z = net.encode(x)[0]
+    for _ in range(2000):
+        net.watch(z)
+    scaled = net.latents(x)
+    torch.testing.assert_close(scaled.mean((0, 2, 3)), torch.zeros(4), rtol=0, atol=1e-3)
+    torch.testing.assert_close(scaled.std((0, 2, 3)), torch.full((4,), STD), rtol=1e-2, atol=0)
+    torch.testing.assert_close(net.pictures(scaled), net(x).clamp(-1, 1), rtol=1e-3, atol=1e-4)
+
+
+def test_training_brings_pictures_back_and_goes_on_bit_equal(tmp_path):
+    system = AutoencoderTraining(net=SMALL, crop=16, batch=4, lr=1e-2, decay=0.9)
+    p = pictures()
+    batch, run, rest = system.batches(p), system.run(), system.run(1)
+    before = psnr(p.x, round_trip(run.net.eval(), p.x))
+    for log in train(run, batch, system.losses, 60):
+        if log.step == 30:
+            save_run(tmp_path / "x", run, {})
+    assert psnr(p.x, round_trip(run.ema.module.eval(), p.x)) > before + 3
+    assert not torch.equal(run.ema.module.mean, torch.zeros(4))  # the average has the running mean as well
+    load_run(tmp_path / "x", rest)
+    list(train(rest, batch, system.losses, 30))
+    assert all(torch.equal(v, rest.net.state_dict()[k]) for k, v in run.net.state_dict().items())
+
+
+def test_what_is_held_out_is_not_trained_on():
+    p = pictures(60, 16)
+    p.x[held_out(p)] = 1.0
+    batch = AutoencoderTraining(crop=16).batches(p)
+    seen = torch.cat([batch(torch.Generator().manual_seed(k))[0] for k in range(20)])
+    assert held_out(p).any() and (seen.amin((1, 2, 3)) < 1).all()
+
+
+def test_psnr_is_that_of_a_known_error():
+    x = torch.zeros(2, 3, 4, 4)
+    assert psnr(x, x + 0.2) == pytest.approx(20.0)  # 10 log10(4 / 0.04)
+    assert middle(torch.arange(36.0).view(1, 1, 6, 6), 2).flatten().tolist() == [14, 15, 20, 21]
+
+
+def test_the_bundled_one_brings_drawn_flowers_back():
+    x = pictures(5, 128).x
+    assert psnr(x, round_trip(bundled_autoencoder(), x)) > 20
+
+
+# diffusion on latents
+
+
+def tiny_latent():
+    net = dict(channels=4, widths=(8,), attend=1, patch=2, cond_dim=128, token_dim=64)
+    load = lambda size, folder: pictures(12, size)  # noqa: E731
+    return dataclasses.replace(flowers_latent(), load=load, size=32, margin=8, net=net, batch=4, lr=1e-2)
+
+
+def test_latents_are_computed_once_with_their_mirror_images(monkeypatch):
+    net, p = bundled_autoencoder(), pictures(3, 32)
+    z = latents(net, p.x)
+    assert z.shape == (3, 2, 4, 8, 8) and z.dtype == torch.float16
+    with torch.no_grad():
+        torch.testing.assert_close(z[:, 1].float(), net.latents(p.x.flip(-1)), rtol=0, atol=2e-3)
+    monkeypatch.setattr(Autoencoder, "latents", None)  # would fail if it were asked again
+    assert torch.equal(latents(net, p.x), z)
+
+
+def test_the_unet_trains_on_latents_and_the_autoencoder_stays_as_it_was():
+    system = tiny_latent()
+    p = system.pictures()
+    run, batch = system.run(), system.fitting(p).batches(p)
+    x0, cond = batch(torch.Generator().manual_seed(0))
+    assert x0.shape == (4, 4, 8, 8) and cond.vec.shape == (4, 128)
+    list(train(run, batch, system.losses, 3))
+    for net in (run.net, run.ema.module):
+        state = net.autoencoder.state_dict()
+        assert all(torch.equal(v, state[k]) for k, v in bundled_autoencoder().state_dict().items())
+    assert run.net.unet.last[2].weight.abs().max() > 0
+
+
+def test_samples_are_pictures_and_the_file_is_the_whole_system(tmp_path):
+    system = tiny_latent()
+    net = system.build()
+    torch.nn.init.normal_(net.unet.last[2].weight, generator=torch.Generator().manual_seed(0))
+    x = sampling.samples(system, net, ["a pink rose", "a daisy"], 2)
+    assert x.shape == (2, 3, 32, 32) and x.abs().max() <= 1
+    registry.save_weights(tmp_path / "w", dataclasses.replace(system, load=data.flowers), net, 1)
+    again, other = systems.open_weights(tmp_path / "w")
+    assert isinstance(other, LatentNet) and again.shape == (4, 8, 8)
+    off = (sampling.samples(again, other, ["a pink rose", "a daisy"], 2) - x).abs()
+    assert off.mean() < 0.01 and off.max() < 0.2  # half precision
