@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from ddpm_lessons.course import plots, widgets
+from ddpm_lessons.course.diagrams import draw
 from ddpm_lessons.samplers import Step
 
 matplotlib.use("agg")
@@ -101,30 +102,53 @@ def test_colours_are_six_different_ones():
     assert len(set(plots.COLOURS)) == 6
 
 
-def test_show_puts_alternative_text_beside_the_picture(displayed):
-    assert widgets.show(plots.panels(1, 1)[0], "an empty plot") == "handle"
-    ((bundle,), kw) = displayed[0]
-    assert kw["metadata"] == {"image/png": {"alt": "an empty plot"}} and kw["raw"]
-    assert bundle["text/plain"] == "an empty plot"
-    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+def test_show_puts_a_caption_below_the_picture_and_into_its_alternative_text(displayed):
+    assert widgets.show(plots.panels(1, 1)[0], "an empty plot") == ("handle", "handle")
+    ((picture,), how), ((below,), _) = displayed
+    assert how["metadata"]["image/png"] == {"alt": "an empty plot", "width": 336} and how["raw"]
+    assert picture["text/plain"] == "an empty plot" and below["text/markdown"] == "*an empty plot*"
+    assert base64.b64decode(picture["image/png"]).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("alt", ["", "  \n"])
-def test_show_refuses_a_picture_without_words(alt, displayed):
-    with pytest.raises(ValueError, match="say in `alt` what the figure shows"):
-        widgets.show(plots.panels(1, 1)[0], alt)
+def test_pictures_are_stored_crisp_and_in_true_colour():
+    x = torch.linspace(-1, 1, 3 * 64 * 64)[torch.randperm(3 * 64 * 64)].view(1, 3, 64, 64)
+    image = Image.open(io.BytesIO(base64.b64decode(widgets.png(plots.pictures(x, pixels=True, side=2)))))
+    assert image.size == (320, 320) and len(set(image.convert("RGB").getdata())) > 1000
+
+
+@pytest.mark.parametrize("caption", ["", "  \n"])
+def test_show_refuses_a_picture_without_words(caption, displayed):
+    with pytest.raises(ValueError, match="say in the caption what the figure shows"):
+        widgets.show(plots.panels(1, 1)[0], caption)
     assert not displayed
 
 
 def test_show_replaces_a_picture_with_its_words(displayed):
     class Handle:
-        def update(self, bundle, metadata, raw):
+        def update(self, bundle, metadata=None, raw=False):
             self.got = bundle, metadata, raw
 
-    handle = Handle()
-    assert widgets.show(plots.panels(1, 1)[0], "new", replace=handle) is handle
-    bundle, metadata, raw = handle.got
+    there = widgets.Shown(Handle(), Handle())
+    assert widgets.show(plots.panels(1, 1)[0], "new", replace=there) is there
+    bundle, metadata, raw = there.picture.got
     assert metadata["image/png"]["alt"] == bundle["text/plain"] == "new" and raw and not displayed
+    assert there.caption.got[0]["text/markdown"] == "*new*"
+
+
+def test_rows_of_a_grid_have_heads_and_pixels_are_squares_where_asked():
+    figure = plots.pictures(torch.zeros(4, 1, 8, 8), ["a", "b"], columns=2, rows=["up", "down"], pixels=True)
+    assert [figure.axes[i].get_ylabel() for i in (0, 2)] == ["up", "down"]
+    assert figure.axes[0].images[0].get_interpolation() == "nearest"
+    assert plots.pictures(torch.zeros(1, 1, 8, 8)).axes[0].images[0].get_interpolation() == "bicubic"
+
+
+def test_what_diagrams_are_made_of():
+    figure, ax = draw.sheet(6, 2)
+    draw.circle(ax, 1, 1, "$x_0$")
+    draw.box(ax, 4, 1, "a net")
+    draw.arrow(ax, (1.4, 1), (3.4, 1), "$q$", bend=0.2)
+    assert [t.get_text() for t in ax.texts] == ["$x_0$", "a net", "$q$"] and len(ax.patches) == 3
+    assert ax.texts[2].get_position()[1] > 1.18 and drawable(figure)
 
 
 def browsed(displayed, **kw):

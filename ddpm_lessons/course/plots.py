@@ -30,25 +30,46 @@ def panels(rows: int, columns: int, width: float = 3.5, height: float = 3.0, **k
         return figure, figure.subplots(rows, columns, squeeze=False, **kw)
 
 
-def pictures(x: Tensor, titles: Sequence[str] = (), columns: int | None = None, side: float = 1.1) -> Figure:
-    """A grid of pictures.  x: (N, C, H, W) in [-1, 1] (clipped to it), side: of each in inches"""
+def pictures(
+    x: Tensor,
+    titles: Sequence[str] = (),
+    columns: int | None = None,
+    side: float = 1.3,
+    rows: Sequence[str] = (),
+    pixels: bool = False,
+) -> Figure:
+    """A grid of pictures.  x: (N, C, H, W) in [-1, 1] (clipped to it), side: of each in inches
+
+    titles: over the pictures, in order (one for each column of the first row is enough);  rows: at the left of each
+    row;  pixels: show the pixels as squares, where a lesson is about them, in place of smoothly.
+    """
     columns = min(len(x), columns or 10)
-    rows = -(-len(x) // columns)
-    figure, axes = panels(rows, columns, side, side + 0.3 * bool(titles))
+    n = -(-len(x) // columns)
+    figure, axes = panels(n, columns, side, side + 0.3 * bool(titles))
     for ax in axes.flat:
-        ax.axis("off")
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
     for i, ax in zip(range(len(x)), axes.flat):
-        picture(ax, x[i])
+        picture(ax, x[i], pixels)
         if i < len(titles):
             ax.set_title(titles[i], fontsize=11)
+    for name, ax in zip(rows, axes[:, 0]):
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=12)
     return figure
 
 
-def picture(ax: Axes, x: Tensor) -> None:
-    """Draw one picture into an axes.  x: (C, H, W) in [-1, 1]"""
+def picture(ax: Axes, x: Tensor, pixels: bool = False) -> None:
+    """Draw one picture into an axes, smoothly, or pixel by pixel.  x: (C, H, W) in [-1, 1]"""
     x = ((x.detach().cpu().float().clamp(-1, 1) + 1) / 2).permute(1, 2, 0)
-    ax.imshow(x if x.shape[-1] == 3 else x[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    ax.axis("off")
+    ax.imshow(
+        x if x.shape[-1] == 3 else x[..., 0],
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+        interpolation="nearest" if pixels else "bicubic",
+    )
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
 
 
 def film(steps: Sequence[Step], n: int = 8, guess: bool = False) -> Figure:

@@ -4,38 +4,56 @@ import base64
 import html
 import io
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import ipywidgets
 from IPython.display import DisplayHandle, display
 from matplotlib.figure import Figure
-from PIL import Image
+
+DPI = 160  # of stored pictures: crisp on a wall
+
+
+class Shown(NamedTuple):
+    """What `show` put under a cell: the handles of the picture and of its caption, to replace them by."""
+
+    picture: DisplayHandle
+    caption: DisplayHandle
 
 
 def png(figure: Figure) -> str:
-    """The figure as a PNG in base64, as notebooks store it."""
-    full, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(full, format="png")
-    Image.open(full).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
-    return base64.b64encode(small.getvalue()).decode()  # 256 colours: noise takes a third of the bytes
+    """The figure as a PNG in true colour, in base64, as notebooks store it."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=DPI, pil_kwargs={"optimize": True})
+    return base64.b64encode(content.getvalue()).decode()
 
 
-def show(figure: Figure, alt: str, replace: DisplayHandle | None = None) -> DisplayHandle:
-    """Show a figure under a cell; alt says in words what it shows. Pass the handle back to replace the picture."""
-    if not alt.strip():
-        raise ValueError("say in `alt` what the figure shows, for readers who cannot see it")
-    bundle, metadata = {"image/png": png(figure), "text/plain": alt}, {"image/png": {"alt": alt}}
+def show(figure: Figure, caption: str, replace: Shown | None = None) -> Shown:
+    """Show a figure under a cell with its caption below, which is the alternative text as well.
+
+    Pass what came back to `replace` to put another picture in its place. Raises ValueError without a caption.
+    """
+    if not caption.strip():
+        raise ValueError("say in the caption what the figure shows; readers who cannot see it have nothing else")
+    # as wide on a screen as its inches ask for, however many dots it has
+    how = {"image/png": {"alt": caption, "width": round(figure.get_figwidth() * 96)}}
+    picture = {"image/png": png(figure), "text/plain": caption}
+    below = {"text/markdown": f"*{caption}*", "text/plain": caption}
     if replace is None:
-        return display(bundle, metadata=metadata, raw=True, display_id=True)
-    replace.update(bundle, metadata=metadata, raw=True)
+        return Shown(
+            display(picture, metadata=how, raw=True, display_id=True), display(below, raw=True, display_id=True)
+        )
+    replace.picture.update(picture, metadata=how, raw=True)
+    replace.caption.update(below, raw=True)
     return replace
 
 
-def browse(figures: Sequence[Figure], names: Sequence[str], alt: str, start: int = 0) -> None:
+def browse(figures: Sequence[Figure], names: Sequence[str], caption: str, start: int = 0) -> None:
     """A slider with a play button over figures made beforehand; names stand beside the slider.
 
     Nothing is computed while it moves, so that it follows the hand, on Colab too.
     """
-    display(_player([_frame(f, f"{alt}, {n}") for f, n in zip(figures, names)], names, start))
+    display(_player([_frame(f, f"{caption}, {n}") for f, n in zip(figures, names)], names, start))
+    display({"text/markdown": f"*{caption}*", "text/plain": caption}, raw=True)
 
 
 def ask(
@@ -67,7 +85,8 @@ def ask(
 
 
 def _frame(figure: Figure, alt: str) -> str:
-    return f'<img src="data:image/png;base64,{png(figure)}" alt="{html.escape(alt)}">'
+    width = round(figure.get_figwidth() * 96)
+    return f'<img src="data:image/png;base64,{png(figure)}" width="{width}" alt="{html.escape(alt)}">'
 
 
 def _player(frames: Sequence[str], names: Sequence[str], start: int) -> ipywidgets.VBox:
