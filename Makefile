@@ -4,7 +4,7 @@ ARGS ?=
 BIN := .venv/bin
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)  # in a container, where Jupyter would only warn and stop
 
-.PHONY: learn test badges outputs benchmark clean
+.PHONY: learn test badges outputs benchmark mutants clean
 
 learn: .venv/learn
 	@echo "Opening JupyterLab on notebooks/00_start_here.ipynb; Ctrl-C twice stops it."
@@ -26,6 +26,9 @@ outputs: .venv/test  # run the notebooks in place and store what they show; NB="
 
 benchmark: .venv/bench
 	$(BIN)/python tests/benchmarks/speed.py $(ARGS)
+
+mutants: .venv/test  # plant small faults and count how many the tests notice
+	$(BIN)/python tests/mutants.py $(ARGS)
 
 clean:
 	rm -rf .venv

@@ -8,7 +8,7 @@ import torch
 from ddpm_lessons import data, systems
 from ddpm_lessons.data import held_out
 from ddpm_lessons.data.drawn import drawn
-from ddpm_lessons.networks.autoencoder import STD, Autoencoder
+from ddpm_lessons.networks.autoencoder import STD, Autoencoder, StableDiffusions
 from ddpm_lessons.systems import registry, sampling
 from ddpm_lessons.systems.autoencoder import AutoencoderTraining, bundled_autoencoder, middle, psnr, round_trip
 from ddpm_lessons.systems.latent import LatentNet, flowers_latent, latents
@@ -129,3 +129,17 @@ def test_samples_are_pictures_and_the_file_is_the_whole_system(tmp_path):
     assert isinstance(other, LatentNet) and again.shape == (4, 8, 8)
     off = (sampling.samples(again, other, ["a pink rose", "a daisy"], 2) - x).abs()
     assert off.mean() < 0.01 and off.max() < 0.2  # half precision
+
+
+def test_stable_diffusions_autoencoder_by_the_same_two_functions(tmp_path):
+    diffusers = pytest.importorskip("diffusers")
+    kinds = dict(down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2)
+    published = diffusers.AutoencoderKL(**kinds, block_out_channels=(4, 8), norm_num_groups=2, sample_size=16)
+    published.save_pretrained(tmp_path / "kl")
+    net, x = StableDiffusions(str(tmp_path / "kl")), pictures(2, 16).x
+    z = net.latents(x)
+    assert z.shape == (2, 4, 8, 8)
+    torch.testing.assert_close(z, published.eval().encode(x).latent_dist.mode() * 0.18215)
+    torch.testing.assert_close(net.pictures(z), published.decode(z / 0.18215).sample.clamp(-1, 1))
+    with pytest.raises(ConnectionError, match="cannot be had .*; the bundled one is here"):
+        StableDiffusions(str(tmp_path / "nothing"))

@@ -13,9 +13,17 @@ from ddpm_lessons.data.captions import colours, prompts
 from ddpm_lessons.data.drawn import drawn
 from ddpm_lessons.schedules import cosine
 from ddpm_lessons.systems import Diffusion
-from ddpm_lessons.systems.clip import ClipTraining
+from ddpm_lessons.systems.clip import ClipTraining, clip_words
 from ddpm_lessons.text import Clip, Text, cache, load_clip, tiny_clip, zero_shot
-from ddpm_lessons.text.captioning import tell_captions, tell_names, tell_pictures
+from ddpm_lessons.text.captioning import (
+    WORDINGS,
+    interrupted,
+    other_words,
+    tell_captions,
+    tell_names,
+    tell_pictures,
+    tell_wordings,
+)
 from ddpm_lessons.training import train
 from ddpm_lessons.training.files import save
 
@@ -112,6 +120,15 @@ def test_a_batch_has_one_picture_of_each_caption_and_none_that_is_held_out():
     assert torch.equal(again[0], x0) and torch.equal(again[1].vec, cond.vec)
 
 
+def test_many_words_are_told_of_the_same_pictures():
+    recipe, p = clip_words(), flowers(200)
+    batch, few = recipe.batches(p), ClipTraining().batches(p)
+    (x0, cond), (same, other) = (b(torch.Generator().manual_seed(2)) for b in (batch, few))
+    assert recipe.name == "clip_words" and torch.equal(x0, same) and not torch.equal(cond.vec, other.vec)
+    words = (cond.vec > 0).sum(1).double().mean() - (other.vec > 0).sum(1).double().mean()
+    assert words > 0.5  # interrupted half of the time
+
+
 def test_the_loss_is_the_papers():
     """Cross-entropy over rows and over columns of the similarities, times a learned scale."""
     recipe, net = ClipTraining(), tiny_clip().model
@@ -156,6 +173,26 @@ def test_a_picture_is_told_by_texts_that_fit_it(clip):
     named = (cond.vec @ clip.texts(prompts(colour, kind)).T).max(1).values > 1 - 1e-5
     assert 0.35 < named.double().mean() < 0.65
     assert cond.seq.shape == (200, 23, 64) and cond.mask.any(1).all()
+
+
+def test_other_words_stand_around_a_text_and_leave_its_own_in_order():
+    rng, ours = torch.Generator().manual_seed(0), "a snow-white rose"
+    for _ in range(50):
+        found = interrupted(ours, rng).split()
+        assert [w for w in found if w in ours.split()] == ours.split() and 4 <= len(found) <= 7
+        assert set(found) - set(ours.split()) <= set(other_words())
+    assert len(other_words()) > 20_000 and not {"rose", "crimson", "sky", "daisies", "white"} & set(other_words())
+
+
+def test_a_picture_is_told_in_many_words_half_of_them_interrupted(clip):
+    p, rng = flowers(40, 38), torch.Generator().manual_seed(0)
+    tell = tell_wordings(clip, p)
+    one = torch.full((400,), 3)
+    told, kind = tell(one, rng), p.classes[int(p.y[3])]
+    known = clip.texts(WORDINGS.said(kind))
+    far = torch.cdist(told.vec, known, compute_mode="donot_use_mm_for_euclid_dist")
+    plain = (far.amin(1) < 1e-4).double().mean()
+    assert 0.4 < plain < 0.6 and len(told.vec.unique(dim=0)) > 20
 
 
 def test_a_picture_is_told_what_it_is(clip):

@@ -88,3 +88,30 @@ def block(width: int) -> Block:
 def last(width: int, channels: int) -> tuple[nn.Module, ...]:
     """From a width to what comes out."""
     return group_norm(width), nn.SiLU(), nn.Conv2d(width, channels, 3, padding=1)
+
+
+class StableDiffusions(nn.Module):
+    """Stable Diffusion's own autoencoder by the same two functions: latents of 4 x H/8 x W/8, scaled as it takes them.
+
+    name: where diffusers finds it, on its hub or in a folder. Raises ImportError without diffusers, and
+    ConnectionError where it cannot be had.
+    """
+
+    def __init__(self, name: str = "stabilityai/sd-vae-ft-mse"):
+        super().__init__()
+        try:
+            from diffusers import AutoencoderKL
+        except ImportError as e:
+            raise ImportError('Stable Diffusion\'s autoencoder comes with diffusers: pip install "diffusers"') from e
+        try:
+            self.net = AutoencoderKL.from_pretrained(name, use_safetensors=True).eval().requires_grad_(False)
+        except OSError as e:
+            raise ConnectionError(f"{name} cannot be had ({str(e).splitlines()[0]}); the bundled one is here") from e
+
+    def latents(self, x: Tensor) -> Tensor:
+        """The means, times the scale that gives them a standard deviation of about 1.  (B, 3, H, W) in [-1, 1]"""
+        return self.net.encode(x).latent_dist.mean * self.net.config.scaling_factor
+
+    def pictures(self, z: Tensor) -> Tensor:
+        """The way back, kept in [-1, 1]."""
+        return self.net.decode(z / self.net.config.scaling_factor).sample.clamp(-1, 1)

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from ..conditions import Cond
 from ..data import FLOWERS, Pictures, cropped, flowers, held_out
 from ..data.captions import COLOURS, caption, colours, prompts
+from ..data.wordings import scenes, wordings
 from ..samplers import Step
+from ..text.captioning import interrupted
 from ..text.clip import TINY, tiny_clip, tokenizer, zero_shot
 from ..training.loop import Batch, Loss
 from ..training.run import Run
@@ -23,6 +25,9 @@ class ClipTraining:
     A batch holds one picture of each colour and kind, or of each kind, or of each colour, so that no caption of another
     picture is right as well: the loss takes all but the own one for wrong. One process alone can train it: halves of a
     batch, compared each within itself, are another objective.
+
+    many: captions in many words, half of them interrupted by words that say nothing of the picture, so that the model
+    learns to read past what it does not know.
     """
 
     name: str = "clip"
@@ -30,6 +35,7 @@ class ClipTraining:
     classes: tuple[str, ...] = FLOWERS
     size: int = TINY["vision_cfg"]["image_size"]
     margin: int = 6
+    many: bool = False
     lr: float = 1e-3
     fall: float = 500
     decay: float = 0.995
@@ -70,14 +76,17 @@ class ClipTraining:
             raise ValueError(
                 f"{len(pictures.x)} pictures are too few: CLIP compares kinds and colours that have 8 pictures or more"
             )
-        said = {key: tokenizer()(prompts(*key)) for g in groups for key in g}
+        seen = scenes(x) if self.many else ()
 
         def batch(rng):
             group = groups[(0, 0, 1, 2)[int(torch.randint(4, (), generator=rng))]]
             i = torch.tensor([p[int(torch.randint(len(p), (), generator=rng))] for p in group.values()])
             x0 = cropped(x, i, self.size, True, rng)
-            rows = [said[key][int(torch.randint(len(said[key]), (), generator=rng))] for key in group]
-            return x0, Cond(torch.stack(rows))
+            said = [wordings(*key, seen[k]) if self.many else prompts(*key) for key, k in zip(group, i.tolist())]
+            said = [texts[int(torch.randint(len(texts), (), generator=rng))] for texts in said]
+            if self.many:
+                said = [interrupted(t, rng) if torch.rand((), generator=rng) < 0.5 else t for t in said]
+            return x0, Cond(tokenizer()(said))
 
         return batch
 
@@ -116,3 +125,10 @@ class ClipTraining:
         same = zero_shot(clip, x, colour) == torch.tensor([COLOURS.index(c) for c in colours(x)])
         kind, colour = (f"{100 * v.double().mean():.0f} %" for v in (right, same))
         return f"{kind} of {len(x)} held-out photographs are nearest to their kind's name, {colour} to their colour's"
+
+
+def clip_words() -> ClipTraining:
+    """CLIP told in many words, as people write them; the reader of prompts for pictures of 128 px."""
+    return ClipTraining(
+        "clip_words", "CLIP: pictures of five flowers and captions in many words", many=True, minutes=20
+    )

@@ -13,7 +13,7 @@ from .autoencoder import AutoencoderTraining
 from .base import System
 from .choices import from_json, in_words, to_json
 from .cifar import cifar10, cifar10_small, stl10
-from .clip import ClipTraining
+from .clip import ClipTraining, clip_words
 from .diffusion import Diffusion
 from .digits import digits, mnist_text
 from .flowers import drawn, flowers, flowers_text
@@ -26,6 +26,7 @@ SYSTEMS: dict[str, Callable[[], System]] = {
     for f in (
         *(flowers, digits, drawn, cifar10, cifar10_small, stl10),
         *(flowers_text, flowers_clip, flowers_text_simple, flowers_text_guided, mnist_text, flowers_latent),
+        clip_words,
     )
 } | {"clip": ClipTraining, "autoencoder": AutoencoderTraining}
 HOW = {"limit", "sampler", "steps", "scale", "about", "minutes"}  # how pictures are made, not what made the weights

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import cycle, islice
 
 import torch
@@ -10,10 +11,11 @@ from ..conditions import Cond
 from ..data.batches import Tell
 from ..data.captions import COLOURS, colours, names, prompts
 from ..data.files import Pictures
+from ..data.sets import FLOWERS
 from ..data.wordings import Scene, scenes, wordings
 from ..training.device import device
 from .cache import cached
-from .clip import Clip, load_clip
+from .clip import Clip, load_clip, whole_words, words_of
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,35 @@ def tell_captions(clip: Clip, pictures: Pictures) -> Tell:
 
 
 def tell_wordings(clip: Clip, pictures: Pictures) -> Tell:
-    """`telling` of flowers in many words, colour and scene read off the pixels: half with the colour, half without."""
+    """`telling` of flowers in many words, colour and scene read off the pixels.
+
+    Half of the texts have the colour, half have not; half of both are interrupted by other words.
+    """
     seen = zip(colours(pictures.x), scenes(pictures.x), (pictures.classes[k] for k in pictures.y.tolist()), strict=True)
     said = [[wordings(colour, kind, scene), wordings("", kind, scene)] for colour, scene, kind in seen]
-    most = max(len(texts) for pair in said for texts in pair)
-    return telling(clip, [[p for texts in pair for p in islice(cycle(texts), most)] for pair in said])
+    most, rng = max(len(texts) for pair in said for texts in pair), torch.Generator().manual_seed(0)
+    texts = dict.fromkeys(p for pair in said for texts in pair for p in texts)
+    forms = {p: [p, p, interrupted(p, rng), interrupted(p, rng)] for p in texts}
+    return telling(clip, [[f for texts in pair for p in islice(cycle(texts), most) for f in forms[p]] for pair in said])
+
+
+def interrupted(text: str, rng: torch.Generator) -> str:
+    """A text with one to four words before, between and after its own: what else people write around what they want.
+
+    They are words that no caption has, so a model that meets them has to read past what it does not know.
+    """
+    found = text.split(" ")
+    for _ in range(int(torch.randint(1, 5, (), generator=rng))):
+        place = int(torch.randint(len(found) + 1, (), generator=rng))
+        found.insert(place, other_words()[int(torch.randint(len(other_words()), (), generator=rng))])
+    return " ".join(found)
+
+
+@cache
+def other_words() -> tuple[str, ...]:
+    """The tokenizer's own words of two to ten letters that no caption has, about 31,000."""
+    ours = set(words_of(" ".join(p for kind in FLOWERS for p in WORDINGS.said(kind))))
+    return whole_words(ours)
 
 
 def tell_names(clip: Clip, pictures: Pictures) -> Tell:
@@ -84,9 +110,9 @@ NAMES = Text(
     said=names,
 )
 WORDINGS = Text(
-    "captions in many words, as the bundled CLIP reads them",
-    encode=lambda texts: load_clip().words(texts),
-    tell=lambda pictures: tell_wordings(load_clip(), pictures),
+    "captions in many words, as a bundled CLIP that was trained on them reads them",
+    encode=lambda texts: load_clip("tiny, many words").words(texts),
+    tell=lambda pictures: tell_wordings(load_clip("tiny, many words"), pictures),
     said=lambda kind: [p for colour in ("", *COLOURS) for p in wordings(colour, kind, Scene(True, True, True))],
 )
 PICTURES = Text(

@@ -22,6 +22,7 @@ TINY = {  # an open_clip configuration, a thousandth of OpenAI's compute
     "vision_cfg": {"image_size": 32, "patch_size": 4, "layers": 4, "width": 128, "head_width": 32},
     "text_cfg": {"context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
 }
+BUNDLED = {"tiny": "clip.safetensors", "tiny, many words": "clip_words.safetensors"}
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,20 @@ def words_of(text: str) -> list[str]:
     return "".join(c if c.isalnum() else " " for c in text.lower()).split()
 
 
-def tiny_clip(seed: int = 0) -> Clip:
+def whole_words(but: set[str]) -> tuple[str, ...]:
+    """The words of two to ten letters that the tokenizer knows in one piece, without some."""
+    pieces = (p.removesuffix("</w>") for p in tokenizer().encoder if p.endswith("</w>"))
+    return tuple(w for w in pieces if w.isascii() and w.isalpha() and 2 <= len(w) <= 10 and w not in but)
+
+
+def tiny_clip(seed: int = 0, name: str = "tiny") -> Clip:
     """A small, untrained CLIP for pictures of 32 px: 4.1 M parameters, most of them the vocabulary's."""
     import open_clip
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = open_clip.model.CLIP(**json.loads(json.dumps(TINY)))
-    return Clip("tiny", model.eval(), tokenizer(), TINY["vision_cfg"]["image_size"])
+    return Clip(name, model.eval(), tokenizer(), TINY["vision_cfg"]["image_size"])
 
 
 @cache
@@ -135,12 +142,13 @@ def zero_shot(clip: Clip, x: Tensor, prompts: list[str]) -> Tensor:
 
 @cache
 def load_clip(name: str = "tiny", pretrained: str | None = None, device: torch.device | str = "cpu") -> Clip:
-    """The bundled tiny CLIP, or one of open_clip's, such as load_clip("ViT-B-32", "openai"), downloaded once, 350 MB.
+    """A bundled tiny CLIP, "tiny" or "tiny, many words", or open_clip's, such as load_clip("ViT-B-32", "openai").
 
-    Raises ConnectionError when it cannot be downloaded, ValueError for a name that open_clip does not know.
+    open_clip's are downloaded once, 350 MB. Raises ConnectionError when one cannot be downloaded, ValueError for a name
+    that open_clip does not know.
     """
-    if name == "tiny":
-        clip, file = tiny_clip(), bundled("clip.safetensors")
+    if name in BUNDLED:
+        clip, file = tiny_clip(name=name), bundled(BUNDLED[name])
         load_weights(clip.model, load(file)[0], file)
         clip.model.to(device)
         return clip

@@ -1,0 +1,140 @@
+"""How good are 128 px pictures from a prompt?  Figures of lesson 14, in data/latent.json.
+
+    python tests/benchmarks/latent.py measure [WEIGHTS] [-n 1000] [--scales 1.5 2 3 4]
+    python tests/benchmarks/latent.py copies [WEIGHTS] --out FILE     20 samples over their nearest training photographs
+    python tests/benchmarks/latent.py speed                           pixels a second, beside pixel diffusion at 32 px
+    python tests/benchmarks/latent.py                                 print what was measured
+
+Kinds are seen by a linear classifier on EfficientNet-Lite0 features of photographs at 128 px that takes no part in the
+distances; beside each figure stands its accuracy on photographs that it did not train on. Colours are read off the
+pixels, as for the captions. All samples count. n samples of the kinds' names, n of names with colours that the
+photographs have, and n of the thirty prompts of `prompts.py`, which no training text contains. Needs the photographs.
+"""
+
+import argparse
+import json
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from prompts import PROMPTS
+from text import seen, share
+from torch import Tensor, nn
+from torchvision.utils import save_image
+
+from ddpm_lessons.data import bundled
+from ddpm_lessons.data.captions import caption, colours
+from ddpm_lessons.evaluation import Yardstick, efficientnet, linear_classifier
+from ddpm_lessons.systems import Diffusion, open_weights
+from ddpm_lessons.systems.autoencoder import middle
+from ddpm_lessons.systems.sampling import samples
+
+RESULTS = Path(__file__).parents[2] / "data" / "latent.json"
+BUNDLED = "flowers_latent.safetensors"
+
+
+def measure(system: Diffusion, net: nn.Module, n: int, scales: list[float]) -> dict:
+    """The share of samples with the kind and the colour asked for, and their distances, at each scale."""
+    real = photographs(system)
+    yardstick = Yardstick(real.x, n, efficientnet())
+    rest = yardstick.order[n:]
+    probe = linear_classifier(torch.cat([yardstick.other, yardstick.features(real.x[rest[n:]])]), real.y[rest])
+    often = Counter(zip(colours(real.x), (real.classes[k] for k in real.y.tolist()), strict=True))
+    pairs = sorted(pair for pair, count in often.items() if count >= 40)
+    result = {
+        "n": n,
+        "classifier": share((probe(yardstick.real).argmax(1) == real.y[yardstick.order[:n]]).tolist()),
+        "floor": dict(zip(("frechet", "kernel", "precision", "recall"), yardstick.floor, strict=True)),
+        "pairs": {" ".join(p): often[p] for p in pairs},
+    }
+    for scale in scales:
+        how = replace(system, scale=scale)
+        kinds, asked, others = ([rows[i % len(rows)] for i in range(n)] for rows in (real.classes, pairs, PROMPTS))
+        f = yardstick.features(samples(how, net, [caption("", k) for k in kinds], seed=1000))
+        found = {"kind": share(seen(probe, f, real.classes, kinds))}
+        distance = yardstick.of(f)
+        found |= {what: getattr(distance, what) for what in ("frechet", "kernel", "precision", "recall")}
+        x = samples(how, net, [caption(*p) for p in asked], seed=2000)
+        found["kind of coloured"] = share(seen(probe, yardstick.features(x), real.classes, [k for _, k in asked]))
+        found["colour"] = share([c == p[0] for c, p in zip(colours(x), asked, strict=True)])
+        x = samples(how, net, [p for p, _, _ in others], seed=3000)
+        right = seen(probe, yardstick.features(x), real.classes, [k for _, k, _ in others])
+        found["kind in other words"] = share(right)
+        found["colour in other words"] = share([c == w for c, (_, _, w) in zip(colours(x), others, strict=True) if w])
+        by_prompt = {p: share([r for r, o in zip(right, others, strict=True) if o[0] == p]) for p, _, _ in PROMPTS}
+        result[f"scale {scale:g}"] = found | {"by prompt": by_prompt}
+        print(f"scale {scale:g}", {k: round(v, 3) for k, v in found.items()}, flush=True)
+    return result
+
+
+def photographs(system: Diffusion):
+    """The middle of the training photographs, in the samples' size."""
+    pictures = system.pictures()
+    return pictures._replace(x=middle(pictures.x, system.size))
+
+
+def copies(system: Diffusion, net: nn.Module, out: str) -> dict:
+    """Are there copies among 20 samples?  Nearest photographs in features, beside how near photographs are themselves.
+
+    Written to `out`: samples, and below each the photograph that is nearest to it.
+    """
+    real, features = photographs(system), efficientnet()
+    x = samples(system, net, [caption("", real.classes[i % 5]) for i in range(20)], seed=4000)
+    known, f = features(real.x), features(x)
+    distance, nearest = torch.cdist(f, known).min(1)
+    some = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))[:500]
+    own = torch.cdist(known[some], known).kthvalue(2, dim=1).values  # the nearest but itself
+    rows = [torch.cat([x[i : i + 10], real.x[nearest[i : i + 10]]]) for i in (0, 10)]
+    save_image(torch.cat(rows), out, nrow=10, normalize=True, value_range=(-1, 1))
+    return {
+        "samples": sorted(round(float(d), 2) for d in distance),
+        "photographs": [round(float(own.quantile(q)), 2) for q in (0.01, 0.1, 0.5)],
+    }
+
+
+def speed() -> dict:
+    """Pixels a second from prompts, guided, 20 steps: latents at 128 px and lesson 12's network at 32 px."""
+    found = {}
+    for name in (BUNDLED, "flowers_text.safetensors"):
+        system, net = open_weights(bundled(name))
+        run(system, net, 8)  # what is loaded at first use
+        took = min(run(system, net, 8) for _ in range(3))
+        found[system.name] = {"seconds for 8": took, "pixels a second": 8 * system.size**2 / took}
+    return found
+
+
+def run(system: Diffusion, net: nn.Module, n: int) -> float:
+    begin = time.monotonic()
+    x: Tensor = samples(system, net, ["a pink rose"] * n, 20)
+    assert x.shape == (n, 3, system.size, system.size)
+    return time.monotonic() - begin
+
+
+def keep(name: str, record: dict) -> None:
+    """Put a record among the results."""
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    rounded = json.loads(json.dumps(record), parse_float=lambda v: round(float(v), 4))
+    RESULTS.write_text(json.dumps(found | {name: rounded}, indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["measure", "copies", "speed"])
+    parser.add_argument("weights", nargs="?")
+    parser.add_argument("-n", type=int, default=1000)
+    parser.add_argument("--scales", type=float, nargs="+", default=[1.5, 2.0, 3.0, 4.0])
+    parser.add_argument("--out", default="copies.png")
+    a = parser.parse_args()
+    if a.what == "speed":
+        keep("speed", speed())
+    elif a.what:
+        system, net = open_weights(a.weights or bundled(BUNDLED))
+        record = measure(system, net, a.n, a.scales) if a.what == "measure" else copies(system, net, a.out)
+        keep("measured" if a.what == "measure" else "copies", record)
+    print(RESULTS.read_text())
+
+
+if __name__ == "__main__":
+    main()
