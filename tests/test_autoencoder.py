@@ -11,6 +11,7 @@ from ddpm_lessons.data.drawn import drawn
 from ddpm_lessons.networks.autoencoder import STD, Autoencoder, StableDiffusions
 from ddpm_lessons.systems import registry, sampling
 from ddpm_lessons.systems.autoencoder import AutoencoderTraining, bundled_autoencoder, middle, psnr, round_trip
+from ddpm_lessons.systems.cascade import flowers_cascade
 from ddpm_lessons.systems.latent import LatentNet, flowers_latent, latents
 from ddpm_lessons.text import cache
 from ddpm_lessons.training import load_run, save_run, train
@@ -143,3 +144,57 @@ def test_stable_diffusions_autoencoder_by_the_same_two_functions(tmp_path):
     torch.testing.assert_close(net.pictures(z), published.decode(z / 0.18215).sample.clamp(-1, 1))
     with pytest.raises(ConnectionError, match="cannot be had .*; the bundled one is here"):
         StableDiffusions(str(tmp_path / "nothing"))
+
+
+# a cascade
+
+
+def tiny_cascade():
+    load = lambda size, folder=None: pictures(20, size)  # noqa: E731
+    net = dict(channels=8, out=4, widths=(8, 16), blocks=1, attend=1, patch=1, cond_dim=128, token_dim=64)
+    return dataclasses.replace(flowers_cascade(), load=load, size=32, margin=8, net=net, batch=4, lr=1e-2)
+
+
+def test_a_cascade_is_told_the_small_picture_of_the_same_place():
+    system, p = tiny_cascade(), pictures(20, 40)
+    x0, cond = system.batches(p)(torch.Generator().manual_seed(0))
+    assert x0.shape == (4, 7, 8, 8) and len(cond.vec) == 4
+    back = bundled_autoencoder().pictures(x0[:, :4])  # what the latents stand for, shrunk, is the small picture
+    shrunk = torch.nn.functional.interpolate(back, scale_factor=0.25, mode="area")
+    near, other = (shrunk - x0[:, 4:]).square().mean(), (shrunk - x0[:, 4:].roll(1, 0)).square().mean()
+    assert near < 0.2 * other
+
+
+def test_a_cascade_is_told_how_much_noise_the_small_picture_has():
+    system, small = tiny_cascade(), torch.rand(2, 3, 8, 8)
+    eps, s = torch.randn_like(small), torch.tensor([0, 300])
+    seen = system.seen(small, s, eps)
+    assert seen.shape == (2, 4, 8, 8) and torch.equal(seen[0, :3], small[0]) and (seen[0, 3] == 0).all()
+    signal, noise = system.schedule.scales(s, like=small)
+    torch.testing.assert_close(seen[1, :3], (signal * small + noise * eps)[1])
+    torch.testing.assert_close(seen[1, 3], torch.full((8, 8), noise[1].item()))
+
+
+def test_a_cascade_trains_and_samples_from_a_prompt_in_two_stages(monkeypatch):
+    system, asked = tiny_cascade(), []
+    run, batch = system.run(), system.batches(system.pictures())
+    first = batch(torch.Generator().manual_seed(5))
+    losses = [system.loss(run.net, *first, torch.Generator().manual_seed(6)).item()]
+    for _ in train(run, batch, system.losses, 60):
+        pass
+    losses.append(system.loss(run.net, *first, torch.Generator().manual_seed(6)).item())
+    assert losses[1] < 0.8 * losses[0]
+
+    def small(self, what, rng, device):
+        asked.append(what)
+        return pictures(len(what), 8).x
+
+    monkeypatch.setattr(type(system), "small", small)
+    x = sampling.samples(system, run.ema.module, ["a rose", "a daisy"], 3)
+    assert x.shape == (2, 3, 32, 32) and asked == [["a rose", "a daisy"]]
+    assert torch.equal(x, sampling.samples(system, run.ema.module, ["a rose", "a daisy"], 3))
+
+
+def test_the_first_stage_is_lesson_12s_network():
+    x = flowers_cascade().small(["a white daisy"], torch.Generator().manual_seed(0), torch.device("cpu"))
+    assert x.shape == (1, 3, 32, 32) and x.abs().max() <= 1

@@ -11,6 +11,7 @@ from .. import __version__, data
 from ..training.files import load, load_weights, save
 from .autoencoder import AutoencoderTraining
 from .base import System
+from .cascade import Cascade, flowers_cascade
 from .choices import from_json, in_words, to_json
 from .cifar import cifar10, cifar10_small, stl10
 from .clip import ClipTraining, clip_words
@@ -20,13 +21,13 @@ from .flowers import drawn, flowers, flowers_text
 from .latent import LatentDiffusion, flowers_latent
 from .published import flowers_clip, flowers_text_guided, flowers_text_simple
 
-KINDS = {kind.__name__: kind for kind in (Diffusion, LatentDiffusion, ClipTraining, AutoencoderTraining)}
+KINDS = {kind.__name__: kind for kind in (Diffusion, LatentDiffusion, Cascade, ClipTraining, AutoencoderTraining)}
 SYSTEMS: dict[str, Callable[[], System]] = {
     f.__name__: f
     for f in (
         *(flowers, digits, drawn, cifar10, cifar10_small, stl10),
         *(flowers_text, flowers_clip, flowers_text_simple, flowers_text_guided, mnist_text, flowers_latent),
-        clip_words,
+        *(flowers_cascade, clip_words),
     )
 } | {"clip": ClipTraining, "autoencoder": AutoencoderTraining}
 HOW = {"limit", "sampler", "steps", "scale", "about", "minutes"}  # how pictures are made, not what made the weights
