@@ -5,7 +5,9 @@ import math
 import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
+from ddpm_lessons import data
 from ddpm_lessons.bound import normal_kl
+from ddpm_lessons.course.diagrams import lesson_01 as drawings
 from ddpm_lessons.forward import posterior
 from ddpm_lessons.schedules import linear
 
@@ -64,9 +66,9 @@ def test_1_4_reparameterisation():
     below = torch.cumulative_trapezoid(density(ruler, 0.5, 0.64), ruler)[1199::50]  # up to -2, -1.75, ..., 3
     assert_near(shares, below, rtol=0, atol=0.008)
     assert_near(density((GRID - 0.5) / 0.8, 0.0, 1.0) / 0.8, density(GRID, 0.5, 0.64))
-    m, s = torch.tensor(1.5, requires_grad=True), torch.tensor(0.5, requires_grad=True)
-    ((m + s * normals(100_000)) ** 2).mean().backward()  # E[x^2] = m^2 + s^2
-    assert_near([m.grad, s.grad], [3.0, 1.0], rtol=0, atol=0.03)
+    m, v = torch.tensor(1.5, requires_grad=True), torch.tensor(0.25, requires_grad=True)
+    ((m + v.sqrt() * normals(100_000)) ** 2).mean().backward()  # E[x^2] = m^2 + v
+    assert_near([m.grad, v.grad], [3.0, 1.0], rtol=0, atol=0.03)
 
 
 def test_1_5_sum_of_scaled_gaussians():
@@ -90,7 +92,7 @@ def test_1_6_product_of_densities():
 
 def test_1_7_bayes():
     for m, var, a, noise, y in ((0.0, 1.0, 0.8, 0.6, 1.2), (-0.5, 0.3, -1.4, 0.9, 1.0)):
-        v = 1 / (1 / var + a**2 / noise**2)
+        v = 1 / (1 / var + a**2 / noise**2)  # w = noise^2
         mean = v * (m / var + a * y / noise**2)
         joint = density(GRID, m, var) * density(y, a * GRID, noise**2)
         assert_near(moments(joint), [integral(joint), mean, v])
@@ -128,3 +130,73 @@ def test_1_10_kl_of_isotropic_gaussians():
     squared = ((m - m_hat) ** 2).sum(1) / (2 * v)
     assert_near(normal_kl(m, v, m_hat, v).sum(1), squared)
     assert_near(kl_divergence(MultivariateNormal(m, v * eye), MultivariateNormal(m_hat, v * eye)), squared)
+
+
+def test_1_11_joint_marginal_conditional():
+    x, eps = normals(2, 400_000)
+    x = torch.where(normals(400_000, seed=1) > 0, 0.7 + 0.3 * x, -0.8 + 0.2 * x)  # two humps: q is no Gaussian
+    y = x + 0.6 * eps
+    prior = (density(GRID, 0.7, 0.09) + density(GRID, -0.8, 0.04)) / 2
+    joint = prior * density(0.1, GRID, 0.36)  # q(x) q(y|x) at y = 0.1
+    in_band = (y - 0.1).abs() < 0.05
+    assert_near(in_band.double().mean() / 0.1, integral(joint), rtol=0, atol=0.01)  # q(y) is the area of the row
+    area, mean, var = moments(joint / integral(joint))
+    assert_near([area, mean, var], [1.0, x[in_band].mean(), x[in_band].var()], rtol=0, atol=0.02)
+    other = torch.trapezoid(prior * density(GRID[:, None], GRID, 0.36), GRID)  # q(y) for all y
+    assert_near(integral(other), 1.0)
+
+
+def test_1_12_length_of_noise():
+    assert_near(integral(GRID**4 * density(GRID, 0.0, 1.0)), 3.0)
+    for D in (30, 1000):
+        squared = (normals(20_000, D) ** 2).sum(1)
+        assert_near([squared.mean(), squared.var()], [D, 2 * D], rtol=0.03)
+        length = squared.sqrt()
+        assert_near([length.mean(), length.std()], [D**0.5, 0.5**0.5], rtol=0.015)
+
+
+def test_1_13_cross_entropy_is_entropy_plus_kl():
+    q, p = normals(2, 50, 6).softmax(-1)
+    cross, entropy, kl = -(q * p.log()).sum(-1), -(q * q.log()).sum(-1), (q * (q / p).log()).sum(-1)
+    assert_near(cross, entropy + kl)
+    assert (kl > 0).all() and (cross > entropy).all()
+    q = torch.tensor([1 / 2, 1 / 4, 1 / 8, 1 / 8])
+    assert_near(-(q * q.log2()).sum(), (q * torch.tensor([1, 2, 3, 3])).sum())  # the words 0, 10, 110, 111
+    q, p = density(GRID, 0.3, 0.5), density(GRID, -0.2, 0.9)
+    kl = normal_kl(*torch.tensor([0.3, 0.5, -0.2, 0.9]))
+    assert_near(-integral(q * p.log()), -integral(q * q.log()) + kl.item())
+
+
+def test_1_14_share_of_what_was_seen():
+    for m, v1, w, y in ((0.5, 2.0, 0.3, 1.4), (-1.0, 0.1, 0.8, 0.2)):
+        _, mean, _ = moments(density(GRID, m, v1) * density(y, GRID, w))
+        assert_near(mean, m + v1 / (v1 + w) * (y - m))
+        seen = torch.tensor(y, dtype=torch.float64, requires_grad=True)
+        (score,) = torch.autograd.grad(density(seen, m, v1 + w).log(), seen)
+        assert_near(mean, y + w * score)  # Tweedie's formula
+    photo = data.picture(data.bundled("dahlia.jpg"), 64)
+    noisy = photo + 0.5 * normals(3, 64, 64).float()
+    assert ((drawings.by_bayes(noisy, 0.25) - photo) ** 2).mean() < 0.15 * ((noisy - photo) ** 2).mean()
+
+
+def test_1_15_completing_the_square():
+    for m1, v1, m2, v2 in ((-1.0, 1.0, 1.5, 0.49), (0.3, 2.0, 0.0, 0.1)):
+        v = 1 / (1 / v1 + 1 / v2)
+        m = v * (m1 / v1 + m2 / v2)
+        rest = (GRID - m1) ** 2 / v1 + (GRID - m2) ** 2 / v2 - (GRID - m) ** 2 / v
+        assert_near(rest, torch.full_like(GRID, (m1 - m2) ** 2 / (v1 + v2)))  # without x; aside B has its value
+
+
+def test_1_16_kl_is_never_negative():
+    for seed in range(20):
+        m, s, m_hat, s_hat = normals(4, seed=seed).abs() + 0.5
+        q = (density(GRID, -m, s**2) + density(GRID, m, 1.0)) / 2  # no Gaussian
+        p = density(GRID, m_hat, s_hat**2)
+        log_ratio = integral(q * (p.clamp(min=1e-300) / q).log())
+        assert log_ratio <= integral(q * (p / q - 1)) + 1e-9 <= 1e-4
+    q = torch.where(GRID.abs() < 1, 0.5, 0.0).double()  # q is 0 where p is not: the average of p / q is below 1
+    inside = q > 0
+    p = density(GRID, 0.0, 1.0)
+    average = integral(torch.where(inside, p, 0.0))
+    assert average < 1 and integral(torch.where(inside, q * (p / 0.5).log(), 0.0)) <= average - 1
+    assert_near(integral(p * (p / p).log()), 0.0)  # 0 when the model is right

@@ -76,3 +76,72 @@ def test_2_7_snr_is_the_squared_ratio_of_signal_and_noise():
         signal, noise = schedule.scales(t, like=torch.zeros(50, dtype=torch.float64))
         assert torch.allclose(schedule.snr(t), (signal / noise) ** 2)
         assert (schedule.snr(t).diff() < 0).all()
+
+
+def test_2_8_the_variance_comes_closer_to_1_by_the_factor_alpha_at_each_step():
+    schedule, g = schedules.linear(12, 0.02, 0.3), rng()
+    x = 0.6 * torch.rand(N, generator=g)  # not Gaussian, of variance 0.03
+    off = 0.6**2 / 12 - 1
+    for t in range(1, 13):
+        x = step(schedule, x, t, torch.randn(N, generator=g))
+        off *= 1 - schedule.betas[t - 1].item()
+        assert abs(x.var() - 1 - off) < 0.02 and x.var() < 1.02
+    assert abs(off - schedule.alpha_bar[12] * (0.6**2 / 12 - 1)) < 1e-12
+
+
+def test_2_9_the_joint_density_is_the_product_of_the_steps():
+    schedule, x0 = schedules.linear(4, 0.1, 0.4), 0.7
+    a, T = schedule.alpha_bar[1:], 4
+    later = torch.maximum(torch.arange(T)[:, None], torch.arange(T))
+    earlier = torch.minimum(torch.arange(T)[:, None], torch.arange(T))
+    covariance = (a[later] / a[earlier]).sqrt() * (1 - a[earlier])  # of a walk, from the jumps alone
+    whole = torch.distributions.MultivariateNormal(a.sqrt() * x0, covariance)
+    walks = torch.randn(50, T, generator=rng(), dtype=torch.float64)
+    before = torch.cat([torch.full((50, 1), x0, dtype=torch.float64), walks[:, :-1]], 1)
+    steps = torch.distributions.Normal((1 - schedule.betas).sqrt() * before, schedule.betas.sqrt())
+    assert torch.allclose(whole.log_prob(walks), steps.log_prob(walks).sum(1))
+
+
+def test_2_10_the_density_of_x_t_is_the_average_of_the_jumps():
+    schedule, g = schedules.linear(30, 0.01, 0.2), rng()
+    means, weights, std = torch.tensor([-1.2, 0.9]), torch.tensor([0.4, 0.6]), 0.15
+    x = means[torch.multinomial(weights, N, replacement=True, generator=g)] + std * torch.randn(N, generator=g)
+    for t in range(1, 13):
+        x = step(schedule, x, t, torch.randn(N, generator=g))
+    a = schedule.alpha_bar[12].item()
+    each = torch.distributions.Normal(a**0.5 * means, (a * std**2 + 1 - a) ** 0.5)
+    y = x.sort().values
+    cdf = (each.cdf(y[:, None]) * weights).sum(1)
+    assert (cdf - torch.arange(1, N + 1) / N).abs().max() < 1.9 / N**0.5  # Kolmogorov and Smirnov, p = 0.001
+
+
+def test_2_11_noise_adds_the_same_power_to_every_wave():
+    schedule, g = schedules.linear(1000), rng()
+    x0 = torch.rand(1, 1, 8, 8, generator=g).cumsum(3) / 4 - 1
+    power = torch.fft.fft2(x0, norm="ortho").abs() ** 2
+    for t in (20, 300):
+        a = schedule.alpha_bar[t].item()
+        x_t = noisy(schedule, x0.expand(20_000, -1, -1, -1), t, torch.randn(20_000, 1, 8, 8, generator=g))
+        measured = (torch.fft.fft2(x_t, norm="ortho").abs() ** 2).mean(0)
+        wanted = (a * power + 1 - a)[0]
+        assert torch.allclose(measured, wanted, rtol=0.06)
+        assert wanted.max() > 20 * wanted.min() or t == 300  # the waves of the picture differ, so the test can fail
+
+
+def test_2_12_linear_betas_rise_evenly():
+    betas = schedules.linear(40, 0.001, 0.05).betas
+    for t in range(1, 41):
+        assert abs(betas[t - 1] - (0.001 + (t - 1) / 39 * 0.049)) < 1e-12
+
+
+def test_2_13_the_roots_of_quadratic_betas_rise_evenly():
+    betas = schedules.quadratic(40, 0.001, 0.05).betas
+    for t in range(1, 41):
+        root = 0.001**0.5 + (t - 1) / 39 * (0.05**0.5 - 0.001**0.5)
+        assert abs(betas[t - 1] - root**2) < 1e-12
+
+
+def test_2_14_a_constant_beta_gives_powers():
+    schedule = schedules.constant(40, 0.03)
+    assert torch.allclose(schedule.alpha_bar, 0.97 ** torch.arange(41, dtype=torch.float64))
+    assert torch.allclose(schedule.betas, torch.full((40,), 0.03, dtype=torch.float64))
