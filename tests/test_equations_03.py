@@ -177,3 +177,87 @@ def test_3_12_mean_as_a_jump():
         _, eps, x0, mean = forms(t)
         b, _, a_t, a_s = letters(t)
         near(a_s**0.5 * x0 + max(1 - a_s - (1 - a_s) / (1 - a_t) * b, 0) ** 0.5 * eps, mean)
+
+
+POINTS, SHARES = torch.tensor([-1.0, 0.2, 1.0]).double(), torch.tensor([0.2, 0.3, 0.5]).double()
+
+
+def unknown(t=T):
+    """q(x_{t-1} | x_t) on the grid when the data are three points and nobody tells x_0: Bayes' rule, brute force."""
+    b, alpha, _, a_s = letters(t)
+    before = sum(w * normal(GRID, a_s**0.5 * m, 1 - a_s) for m, w in zip(POINTS, SHARES))
+    joint = before * normal(torch.tensor(X_T), alpha**0.5 * GRID, b)
+    return joint / integral(joint)
+
+
+def test_3_13_average_over_x0():
+    for t in (2, 6, 10):
+        _, _, a_t, _ = letters(t)
+        p = SHARES * normal(torch.tensor(X_T), a_t**0.5 * POINTS, 1 - a_t)  # q(x_0 | x_t), up to a factor
+        mean, var = posterior(SCHEDULE, POINTS[:, None], torch.full((3, 1), X_T).double(), t, t - 1)
+        near(sum(w * normal(GRID, m, var[0]) for m, w in zip(mean, p / p.sum())), unknown(t))
+
+
+def test_3_14_the_mean_of_the_step_needs_the_mean_of_x0():
+    x_t = torch.full((1, 1), X_T).double()
+    for t in (2, 6, 10):
+        guess = ideal_denoiser(SCHEDULE, POINTS[:, None], SHARES)(x_t, torch.tensor([t]))
+        near(posterior(SCHEDULE, guess, x_t, t, t - 1)[0].item(), integral(unknown(t) * GRID))
+
+
+def test_3_15_small_steps_are_gaussian():
+    x = torch.linspace(-3, 3, 60_001, dtype=torch.float64)
+
+    def density(x):
+        return (normal(x, -0.95, 0.1) + normal(x, 0.95, 0.1)) / 2
+
+    def misfit(b, drift=1.0, width=1.0):
+        alpha = 1 - b
+        exact = density(x) * normal(torch.tensor(X_T), alpha**0.5 * x, b)
+        top = torch.tensor(X_T / alpha**0.5, dtype=torch.float64, requires_grad=True)
+        (slope,) = torch.autograd.grad(density(top).log(), top)
+        gaussian = normal(x, top.detach() + drift * b / alpha * slope, width * b / alpha)
+        return torch.trapezoid((exact / torch.trapezoid(exact, x) - gaussian).abs(), x).item() / 2
+
+    far = [misfit(b) for b in (0.4, 0.04, 0.004, 0.0004)]
+    assert far[0] > 0.2 and far[1] < far[0] and far[2] < far[1] / 5 and far[3] < far[2] / 5 and far[3] < 1e-3
+    assert misfit(0.0004, drift=0.5) > 10 * far[3] and misfit(0.0004, width=1.1) > 10 * far[3]
+
+
+def test_3_16_tweedie():
+    x_t = torch.tensor([[-1.5], [0.1], [2.0]], dtype=torch.float64, requires_grad=True)
+    for t in (1, 5, 10):
+        a = SCHEDULE.alpha_bar[t].item()
+        log_q = sum(w * normal(x_t, a**0.5 * m, a * 0.09 + 1 - a) for m, w in zip(POINTS, SHARES)).log()
+        (slope,) = torch.autograd.grad(log_q.sum(), x_t)
+        x = x_t.detach()
+        guess = ideal_denoiser(SCHEDULE, POINTS[:, None], SHARES, 0.3)(x, torch.full((3,), t))
+        near((a**0.5 * guess - x) / (1 - a), slope)
+        near(-(x - a**0.5 * guess) / (1 - a) ** 0.5 / (1 - a) ** 0.5, slope)  # the mean of eps, from that of x_0
+
+
+def test_3_17_the_floor_of_the_loss():
+    rng, v = torch.Generator().manual_seed(0), 0.6  # data N(0, v): the best guesses are straight lines through 0
+    x0 = v**0.5 * torch.randn(400_000, 1, generator=rng, dtype=torch.float64)
+    eps = torch.randn(x0.shape, generator=rng, dtype=torch.float64)
+    for t in (1, 5, 10):
+        a = SCHEDULE.alpha_bar[t].item()
+        x_t = noisy(SCHEDULE, x0, t, eps)
+        best = x_t * (x_t * eps).mean() / (x_t**2).mean()
+        guess = ideal_denoiser(SCHEDULE, torch.zeros(1, 1).double(), std=v**0.5)(x_t, torch.full((len(x_t),), t))
+        near((eps - best).square().mean(), a / (1 - a) * (x0 - guess).square().mean(), 0.01)
+        near((eps - best).square().mean(), a * v / (a * v + 1 - a), 0.01)
+
+
+def test_3_18_any_earlier_step():
+    for t, s in ((7, 2), (10, 6), (5, 1)):
+        keep, var = 1.0, 0.0  # x_t given x_s, by walking the chain step by step
+        for i in range(s + 1, t + 1):
+            b, alpha, _, _ = letters(i)
+            keep, var = keep * alpha**0.5, alpha * var + b
+        a_s = SCHEDULE.alpha_bar[s].item()
+        joint = normal(torch.tensor(X_T), keep * GRID, var) * normal(GRID, a_s**0.5 * X0, 1 - a_s)
+        joint = joint / integral(joint)
+        mean, spread = posterior(SCHEDULE, torch.tensor([[X0]]).double(), torch.tensor([[X_T]]).double(), t, s)
+        near(mean.item(), integral(joint * GRID))
+        near(spread.item(), integral(joint * GRID**2) - integral(joint * GRID) ** 2)

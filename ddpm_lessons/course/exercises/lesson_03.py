@@ -4,9 +4,15 @@ import torch
 
 from ..exercise import Exercise
 
-_x0, _x_t, _z = torch.randn(3, 2, 3, generator=torch.Generator().manual_seed(7))
-_a_t, _a_s = torch.tensor([[0.3], [0.5]]), torch.tensor([[0.6], [0.8]])
-_last = torch.tensor([[0.6], [1.0]])  # the second row takes its last step
+
+def _uniform(rng, *shape, low=0.0, high=1.0):
+    return low + (high - low) * torch.rand(shape, generator=rng)
+
+
+def _alpha_bars(rng, *shape):
+    """alpha_bar_t and alpha_bar_{t-1}, which is larger."""
+    t = _uniform(rng, *shape, low=0.2, high=0.5)
+    return t, t + (1 - t) * _uniform(rng, *shape, low=0.2, high=0.7)
 
 
 def _mean(x0, x, t, s):
@@ -17,47 +23,266 @@ def _var(t, s):
     return (1 - t / s) * (1 - s) / (1 - t)
 
 
+def _guess(x, e, t):
+    return (x - (1 - t) ** 0.5 * e) / t**0.5
+
+
+def _back(x, e, t, s, z, clip=1.0, guess=_guess, mean=_mean, scale=lambda t, s: _var(t, s) ** 0.5):
+    return mean(guess(x, e, t).clamp(-clip, clip), x, t, s) + scale(t, s) * z
+
+
+def _back_inputs(rng):
+    t, s = _alpha_bars(rng, 3, 1, 1, 1)
+    s[2] = 1.0  # the third picture takes its last step
+    x, e, z = torch.randn(3, 3, 2, 5, 4, generator=rng)
+    return x, e, t, s, z
+
+
+def _wrong_mean(mean):
+    return lambda *given: _back(*given, mean=mean)
+
+
+def _width(betas, keep=lambda b: 1 - b, add=lambda b: b**2):
+    v = torch.ones(())
+    for b in betas:
+        v = keep(b) * v + add(b)
+    return v**0.5
+
+
+def _added(betas):
+    w = torch.ones(())
+    for b in betas:
+        w = (1 - b) ** 0.5 * w + b
+    return w
+
+
+def _nearest(x, points, axis=1):
+    return torch.cdist(x, points).min(axis).values
+
+
+def _points_inputs(rng):
+    train, fresh = torch.randn(2, 30, 2, generator=rng)
+    n = int(torch.randint(40, 60, (), generator=rng))
+    return train[torch.randint(20, (n,), generator=rng)] + 0.3 * torch.randn(n, 2, generator=rng), train, fresh
+
+
+def _step_variance(x, m, w, t, s, v=None, root=0.5, square=2, first=_var, spread=1.0):
+    v = 1 - t if v is None else v
+    p = (w.log() - (x[:, None] - t**root * m) ** 2 / (2 * v)).softmax(1)
+    var = (p * m**2).sum(1) - spread * (p * m).sum(1) ** 2
+    return first(t, s) + (s**0.5 * (1 - t / s) / (1 - t)) ** square * var
+
+
+def _variance_inputs(rng):
+    k = int(torch.randint(3, 6, (), generator=rng))
+    w = _uniform(rng, k, low=0.2)
+    t, s = _alpha_bars(rng)
+    return torch.randn(7, generator=rng), 1.5 * torch.randn(k, generator=rng), w / w.sum(), t, s
+
+
 LESSON_03 = {
     "3.1": Exercise(
-        _mean,
-        (_x0, _x_t, _a_t, _a_s),
+        _back,
+        _back_inputs,
         {
-            "alpha_bar_t and alpha_bar_(t-1) have changed places": lambda x0, x, t, s: _mean(x0, x, s, t),
-            "the two weights have changed places": lambda x0, x, t, s: _mean(x, x0, t, s),
-            "alpha_bar_(t-1) before x0 needs a square root": lambda x0, x, t, s: _mean(s**0.5 * x0, x, t, s),
-            "alpha_t before x_t needs a square root": lambda x0, x, t, s: _mean(x0, (t / s) ** 0.5 * x, t, s),
-            "divide both weights by 1 - alpha_bar_t": lambda x0, x, t, s: _mean(x0, x, t, s) * (1 - t),
+            "nothing is clipped in your answer: clip x0_hat, then use it in (3.5); in (3.11) it has been cancelled": (
+                lambda *a: _back(*a, clip=1e9)
+            ),
+            "you clip the result; clip the guess x0_hat instead, since x_(t-1) may well leave [-1, 1]": lambda *a: (
+                _back(*a, clip=1e9).clamp(-1, 1)
+            ),
+            "you clip the guess and the result as well; a noisy x_(t-1) may leave [-1, 1]": lambda *a: _back(*a).clamp(
+                -1, 1
+            ),
+            "after clipping, the old eps_hat no longer belongs to x0_hat; (3.5) needs only x0_hat and x_t": (
+                lambda x, e, t, s, z: (
+                    s**0.5 * _guess(x, e, t).clamp(-1, 1)
+                    + (1 - s - _var(t, s)).clamp(min=0) ** 0.5 * e
+                    + _var(t, s) ** 0.5 * z
+                )
+            ),
+            "z is multiplied by the variance; multiply it by the standard deviation, its root": lambda *a: _back(
+                *a, scale=_var
+            ),
+            "your noise has variance beta_t, and so the last step adds noise as well; beta_tilde is asked for": (
+                lambda *a: _back(*a, scale=lambda t, s: (1 - t / s) ** 0.5)
+            ),
+            "your noise has variance beta_t^2: neither beta_tilde nor its root": lambda *a: _back(
+                *a, scale=lambda t, s: 1 - t / s
+            ),
+            "that is the mean alone; the noise z is missing": lambda *a: _back(*a, scale=lambda t, s: 0.0),
+            "in x0_hat, the root of alpha_bar_t below the fraction is missing": lambda *a: _back(
+                *a, guess=lambda x, e, t: (x - (1 - t) ** 0.5 * e) / t
+            ),
+            "in x0_hat, the root of 1 - alpha_bar_t before eps_hat is missing": lambda *a: _back(
+                *a, guess=lambda x, e, t: (x - (1 - t) * e) / t**0.5
+            ),
+            "in x0_hat, the noise has to be taken away, not added": lambda *a: _back(
+                *a, guess=lambda x, e, t: (x + (1 - t) ** 0.5 * e) / t**0.5
+            ),
+            "in x0_hat, divide by sqrt(alpha_bar_t) as well": lambda *a: _back(
+                *a, guess=lambda x, e, t: x - (1 - t) ** 0.5 * e
+            ),
+            "x_t is at step t, so x0_hat needs alpha_bar_t, not alpha_bar_(t-1)": lambda x, e, t, s, z: _back(
+                x, e, t, s, z, guess=lambda x, e, _: _guess(x, e, s)
+            ),
+            "alpha_t is the ratio alpha_bar_t / alpha_bar_(t-1); you took alpha_bar_t itself for it": _wrong_mean(
+                lambda x0, x, t, s: (s**0.5 * (1 - t) * x0 + t**0.5 * (1 - s) * x) / (1 - t)
+            ),
+            "before x0_hat stands the root of alpha_bar_(t-1), not that of alpha_bar_t": _wrong_mean(
+                lambda x0, x, t, s: _mean((t / s) ** 0.5 * x0, x, t, s)
+            ),
+            "before x0_hat, alpha_bar_(t-1) needs a square root": _wrong_mean(
+                lambda x0, x, t, s: _mean(s**0.5 * x0, x, t, s)
+            ),
+            "before x_t, alpha_t needs a square root": _wrong_mean(
+                lambda x0, x, t, s: _mean(x0, (t / s) ** 0.5 * x, t, s)
+            ),
+            "in the weight of x_t stands 1 - alpha_bar_(t-1), not 1 - alpha_bar_t": _wrong_mean(
+                lambda x0, x, t, s: (s**0.5 * (1 - t / s) * x0 + (t / s) ** 0.5 * (1 - t) * x) / (1 - t)
+            ),
+            "brackets: both terms of the mean are divided by 1 - alpha_bar_t": _wrong_mean(
+                lambda x0, x, t, s: s**0.5 * (1 - t / s) * x0 + (t / s) ** 0.5 * (1 - s) * x / (1 - t)
+            ),
+            "neither weight of the mean is divided by 1 - alpha_bar_t": _wrong_mean(
+                lambda x0, x, t, s: (1 - t) * _mean(x0, x, t, s)
+            ),
+            "the weights of x0_hat and x_t have changed places": _wrong_mean(lambda x0, x, t, s: _mean(x, x0, t, s)),
         },
     ),
     "3.2": Exercise(
-        _var,
-        (_a_t, _a_s),
+        lambda: 2,
+        lambda rng: (),
         {
-            "that is beta_t, right for data that are pure noise": lambda t, s: 1 - t / s,
-            "that is the standard deviation; the variance has no root": lambda t, s: _var(t, s) ** 0.5,
-            "the fraction is upside down; beta_tilde < beta": lambda t, s: (1 - t / s) * (1 - t) / (1 - s),
-            "beta_t is 1 - alpha_bar_t / alpha_bar_(t-1), not 1 - alpha_bar_t": lambda t, s: 1 - s,
+            "the guess at this moment is 0, but the next step adds noise, and a point that has left the middle gets "
+            "a guess nearer to one of the two": lambda: 1,
+            "at t = 0 only -1 and 1 are possible; a place between them is a place where no data are": lambda: 3,
+            "nothing favours 1 over -1: at x_t = 0 both are equally likely, and the noise decides": lambda: 4,
         },
     ),
     "3.3": Exercise(
-        lambda x, e, t, s: (x - (1 - t / s) / (1 - t) ** 0.5 * e) / (t / s) ** 0.5,
-        (_x_t, _z, _a_t, _a_s),
+        lambda t, s: ((s / t) ** 0.5, (1 - t / s) * (s / t) ** 0.5),
+        lambda rng: _alpha_bars(rng),
         {
-            "1 - alpha_bar_t needs a root": lambda x, e, t, s: (x - (1 - t / s) / (1 - t) * e) / (t / s) ** 0.5,
-            "beta_t has no root": lambda x, e, t, s: (x - ((1 - t / s) / (1 - t)) ** 0.5 * e) / (t / s) ** 0.5,
-            "that is x0_hat, with all the noise taken away": lambda x, e, t, s: (x - (1 - t) ** 0.5 * e) / t**0.5,
-            "divide by sqrt(alpha_t)": lambda x, e, t, s: x - (1 - t / s) / (1 - t) ** 0.5 * e,
+            "the outer factor of (3.11), one over sqrt(alpha_t), belongs to the score as well": lambda t, s: (
+                (s / t) ** 0.5,
+                1 - t / s,
+            ),
+            "that is x0_hat, all the way back: alpha_t is the ratio of the two alpha-bars": lambda t, s: (
+                t**-0.5,
+                (1 - t) * t**-0.5,
+            ),
+            "the score points away from the noise: eps_hat = -sqrt(1 - alpha_bar_t) times the score, so both minus "
+            "signs cancel": lambda t, s: ((s / t) ** 0.5, -(1 - t / s) * (s / t) ** 0.5),
+            "that is the factor of eps_hat; put eps_hat = -sqrt(1 - alpha_bar_t) score into it": lambda t, s: (
+                (s / t) ** 0.5,
+                -(1 - t / s) / (1 - t) ** 0.5 * (s / t) ** 0.5,
+            ),
+            "the root of 1 - alpha_bar_t below beta_t cancels against the one in eps_hat": lambda t, s: (
+                (s / t) ** 0.5,
+                (1 - t / s) / (1 - t) ** 0.5 * (s / t) ** 0.5,
+            ),
+            "that is the approximation (3.15), with the slope of the density at t - 1; with the slope at x_t it "
+            "becomes exact, and alpha_t gets a root": lambda t, s: ((s / t) ** 0.5, s / t - 1),
+            "both factors are divided by alpha_t; it needs a square root": lambda t, s: (s / t, s / t - 1),
+            "the forward step multiplied by sqrt(alpha_t), so the way back divides by it": lambda t, s: (
+                (t / s) ** 0.5,
+                (1 - t / s) * (t / s) ** 0.5,
+            ),
+            "half of beta_t is the step of the sampler without noise (lesson 08); here the whole of it": lambda t, s: (
+                (s / t) ** 0.5,
+                (1 - t / s) / 2 * (s / t) ** 0.5,
+            ),
         },
     ),
     "3.4": Exercise(
-        lambda x0, x, t, s, z: _mean(x0, x, t, s) + _var(t, s) ** 0.5 * z,
-        (_x0, _x_t, _a_t, _last, _z),
+        _width,
+        lambda rng: (_uniform(rng, int(torch.randint(4, 8, (), generator=rng)), low=0.1, high=0.6),),
         {
-            "z wants the root of the variance": lambda x0, x, t, s, z: _mean(x0, x, t, s) + _var(t, s) * z,
-            "noise of variance beta_t, even in the last step, which should land on x0_hat": lambda *a: (
-                _mean(*a[:4]) + (1 - a[2] / a[3]) ** 0.5 * a[4]
+            "that is the variance; the width is its root": lambda b: _width(b) ** 2,
+            "that is the healthy sampler, whose noise gives back exactly what the mean takes away": lambda b: (
+                torch.ones(())
             ),
-            "that is the mean alone; the noise z is missing": lambda x0, x, t, s, z: _mean(x0, x, t, s),
+            "that is the sampler without any noise": lambda b: _width(b, add=lambda b: 0),
+            "you add standard deviations; of independent numbers the variances add": _added,
+            "the mean shrinks x by sqrt(alpha_t), so it shrinks the variance by alpha_t": lambda b: _width(
+                b, keep=lambda b: (1 - b) ** 0.5
+            ),
+            "z times beta_t has variance beta_t^2; you squared once more": lambda b: _width(b, add=lambda b: b**4),
+            "the mean shrinks x as well: multiply the variance by alpha_t before you add": lambda b: _width(
+                b, keep=lambda b: 1
+            ),
+            "the reverse mean shrinks x, too (section 2); you stretched it": lambda b: _width(
+                b, keep=lambda b: 1 / (1 - b)
+            ),
+            "the betas come in the sampler's order, so begin with the first": lambda b: _width(b.flip(0)),
+            "alpha_t is 1 - beta_t": lambda b: _width(b, keep=lambda b: b),
+        },
+    ),
+    "3.5": Exercise(
+        lambda x, train, fresh: (_nearest(x, train) < _nearest(x, fresh)).float().mean(),
+        _points_inputs,
+        {
+            "that is the share which is nearer to a fresh point; the other one is asked for": lambda x, train, fresh: (
+                (_nearest(x, train) > _nearest(x, fresh)).float().mean()
+            ),
+            "for each sample, look for its nearest point; you looked for the nearest sample (other axis of cdist)": (
+                lambda x, train, fresh: (_nearest(x, train, 0) < _nearest(x, fresh, 0)).float().mean()
+            ),
+            "that is how many they are; divide by the number of samples": lambda x, train, fresh: (
+                (_nearest(x, train) < _nearest(x, fresh)).float().sum()
+            ),
+            "give a share between 0 and 1, not per cent": lambda x, train, fresh: (
+                100 * (_nearest(x, train) < _nearest(x, fresh)).float().mean()
+            ),
+            "that says it for each sample; take the mean over them": lambda x, train, fresh: (
+                _nearest(x, train) < _nearest(x, fresh)
+            ).float(),
+            "compare each sample's nearest point, not its mean distance to all": lambda x, train, fresh: (
+                (torch.cdist(x, train).mean(1) < torch.cdist(x, fresh).mean(1)).float().mean()
+            ),
+            "that compares the mean distances; count the samples instead": lambda x, train, fresh: (
+                _nearest(x, train).mean() / _nearest(x, fresh).mean()
+            ),
+        },
+    ),
+    "3.6": Exercise(
+        _step_variance,
+        _variance_inputs,
+        {
+            "the variance beta_tilde of the step itself is missing": lambda *a: _step_variance(
+                *a, first=lambda t, s: 0
+            ),
+            "that is beta_tilde alone, as if x_0 were known": lambda x, m, w, t, s: _var(t, s) * torch.ones_like(x),
+            "the weight of x_0 has to be squared, because variances are squares": lambda *a: _step_variance(
+                *a, square=1
+            ),
+            "the points are not equally likely to begin with: their probabilities w belong into the softmax": (
+                lambda x, m, w, t, s: _step_variance(x, m, torch.ones_like(w), t, s)
+            ),
+            "a variance is the mean of the squares minus the square of the mean; the second is missing": lambda *a: (
+                _step_variance(*a, spread=0)
+            ),
+            "x_t lies around sqrt(alpha_bar_t) times a point; the factor is missing": lambda *a: _step_variance(
+                *a, root=0
+            ),
+            "x_t lies around sqrt(alpha_bar_t) times a point; the root is missing": lambda *a: _step_variance(
+                *a, root=1
+            ),
+            "in the softmax stands the squared distance over *twice* the variance": lambda x, m, w, t, s: (
+                _step_variance(x, m, w, t, s, v=(1 - t) / 2)
+            ),
+            "in the softmax, divide by the variance 1 - alpha_bar_t, not by its root": lambda x, m, w, t, s: (
+                _step_variance(x, m, w, t, s, v=(1 - t) ** 0.5)
+            ),
+            "in the softmax, the division by 1 - alpha_bar_t is missing": lambda x, m, w, t, s: _step_variance(
+                x, m, w, t, s, v=1.0
+            ),
+            "that is the standard deviation; no root": lambda *a: _step_variance(*a) ** 0.5,
+            "the first term is beta_tilde, not beta_t": lambda *a: _step_variance(*a, first=lambda t, s: 1 - t / s),
+            "x_t has been seen: take the probabilities given x_t, not w alone": lambda x, m, w, t, s: _step_variance(
+                x, m, w, t, s, v=1e9
+            ),
         },
     ),
 }
