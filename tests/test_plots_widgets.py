@@ -211,6 +211,22 @@ def test_a_prompt_becomes_frames_as_they_come_and_then_a_slider(displayed):
     assert name.value == "t = 2" and "t = 2" in frame.value
 
 
+def test_enter_does_what_the_button_does(displayed):
+    made = []
+
+    def make(prompt):
+        made.append(prompt)
+        yield plots.panels(1, 1)[0], "t = 0"
+
+    text, button, said, place = asked(displayed, make)
+    text._handle_custom_msg({"event": "submit"}, [])
+    assert made == ["a rose"] and place.children
+    text._handle_custom_msg({"event": "something else"}, [])
+    button.disabled = True  # while it is at work
+    text._handle_custom_msg({"event": "submit"}, [])
+    assert made == ["a rose"]
+
+
 @pytest.mark.parametrize("error", [ValueError, ConnectionError, RuntimeError])
 def test_what_cannot_be_made_is_said_beside_the_button(error, displayed):
     def make(prompt):

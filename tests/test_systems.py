@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -747,6 +748,19 @@ def test_pictures_go_into_a_folder_one_by_one_with_exact_pixels(weights, tmp_pat
     one = tmp_path / "g.png"
     assert command.main(["sample", str(weights), "-n", "4", "--steps", "2", "--pixels", "--out", str(one)]) == 0
     assert Image.open(one).size == (2 * 10 + 2, 2 * 10 + 2)
+
+
+def test_a_film_shows_each_picture_from_noise_on(weights, tmp_path, capsys):
+    out = tmp_path / "film.png"
+    how = ["sample", str(weights), "-n", "2", "--steps", "4", "--seed", "3"]
+    assert command.main([*how, "--film", "--out", str(out)]) == 0
+    assert Image.open(out).size == (8 * 130 + 2, 2 * 130 + 2)
+    assert command.main([*how, "--out", str(tmp_path / "last.png")]) == 0  # the film's last column
+    film, last = (np.asarray(Image.open(f).convert("RGB")).astype(int) for f in (out, tmp_path / "last.png"))
+    assert np.abs(film[2:130, -130:-2] - last[2:130, 2:130]).max() <= 2
+    assert np.abs(film[2:130, 2:130] - film[2:130, -130:-2]).mean() > 5
+    assert command.main([*how, "--film", "--out", str(tmp_path / "film.txt")]) == 1
+    assert "should be a picture file" in capsys.readouterr().err
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported():

@@ -8,7 +8,7 @@ import torch
 
 from ..data import bundled
 from ..systems import registry
-from ..systems.sampling import grid
+from ..systems.sampling import film, grid
 from ..training.device import device
 
 
@@ -30,7 +30,8 @@ def sample_command(a: argparse.Namespace) -> None:
     columns = len(names) if a.prompt is None and a.label is None else round(a.n**0.5)
     net.to(device())
     loaded = time.monotonic()
-    grid(system, net, what, a.out, columns, a.pixels, steps=a.steps, scale=a.scale, seed=a.seed)
+    how = dict(steps=a.steps, scale=a.scale, seed=a.seed)
+    film(system, net, what, a.out, **how) if a.film else grid(system, net, what, a.out, columns, a.pixels, **how)
     steps, sampled = system.steps if a.steps is None else a.steps, time.monotonic()
     print(f"{a.n} pictures in {a.out}: {loaded - begin:.1f} s to load, {sampled - loaded:.1f} s for {steps} steps")
 

@@ -59,7 +59,7 @@ def browse(figures: Sequence[Figure], names: Sequence[str], caption: str, start:
 def ask(
     make: Callable[[str], Iterator[tuple[Figure, str]]], first: str, button: str, notes: Callable[[str], Sequence[str]]
 ) -> None:
-    """A line to type in and a button: what `make` yields is shown as it comes, then stays under a slider.
+    """A line to type in and a button, or Enter: what `make` yields is shown as it comes, then stays under a slider.
 
     make: text -> figures with a name each;  notes: text -> what to know of it;  an error is said beside the button.
     """
@@ -81,6 +81,7 @@ def ask(
             go.disabled = False
 
     go.on_click(press)
+    text.on_msg(lambda _, content, buffers: press(go) if content.get("event") == "submit" and not go.disabled else None)
     display(ipywidgets.VBox([ipywidgets.HBox([text, go, said]), place]))
 
 

@@ -63,8 +63,8 @@ def grid(
     written, ValueError for a file that is no picture.
     """
     out, folder = Path(out), str(out).endswith(("/", os.sep)) or Path(out).is_dir()
-    if not folder and out.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
-        raise ValueError(f"{out} should be a picture file, such as grid.png, or a folder, such as {out}/")
+    if not folder:
+        check_file(out)
     (out if folder else out.parent).mkdir(parents=True, exist_ok=True)
     x = samples(system, net, what, **how)
     if not folder:
@@ -72,3 +72,26 @@ def grid(
         return save_image(x, out, nrow=columns, normalize=True, value_range=(-1, 1))
     for i, picture in enumerate(x):
         save_image(picture, out / f"{i:04d}.png", normalize=True, value_range=(-1, 1))
+
+
+def check_file(out: Path) -> None:
+    """Raise ValueError unless the name is that of a picture file."""
+    if out.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
+        raise ValueError(f"{out} should be a picture file, such as grid.png, or a folder, such as {out}/")
+
+
+def film(
+    system: System, net: nn.Module, what: Tensor | list[str], out: str | Path, moments: int = 8, **how: Any
+) -> None:
+    """Write one file that shows how pictures come out of noise: a row for each, so many moments from x_T to x_0.
+
+    how: steps, scale, seed. Raises like `grid`.
+    """
+    out = Path(out)
+    check_file(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    steps = list(tqdm(system.sample(net, what, **how), desc="steps", total=how.get("steps") or system.steps))
+    chosen = [steps[round(i * (len(steps) - 1) / max(moments - 1, 1))] for i in range(moments)]
+    with torch.no_grad():
+        columns = torch.stack([large(system.decode(net, step.x.float()).cpu()) for step in chosen], 1)
+    save_image(columns.flatten(0, 1), out, nrow=moments, normalize=True, value_range=(-1, 1))
