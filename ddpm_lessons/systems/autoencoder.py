@@ -116,7 +116,8 @@ def bundled_autoencoder() -> Autoencoder:
     """The one that comes with the course. Raises FileNotFoundError or ValueError like `load`."""
     file = bundled("autoencoder.safetensors")
     tensors, info = load(file)
-    net = Autoencoder(**from_json(info["system"]["net"]))
+    with torch.device("cpu"):  # also where somebody wants shapes alone
+        net = Autoencoder(**from_json(info["system"]["net"]))
     load_weights(net, tensors, file)
     return net.eval().requires_grad_(False)
 
