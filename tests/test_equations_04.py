@@ -218,3 +218,28 @@ def test_4_11_mean_and_median():
             text = 2 * (a - eps.mean()) if distance is F.mse_loss else ((eps < a).double() - (eps > a).double()).mean()
             torch.testing.assert_close(slope, text.detach())
             assert (slope.abs() < 1e-3) == (a == best)
+
+
+def test_4_12_entropy_and_kl():
+    """The expected length of a code built on p is q's entropy plus a KL, which is 0 for p = q alone."""
+    p, q = torch.rand(2, 7, generator=seeded(), dtype=torch.float64) + 0.05
+    p, q = p / p.sum(), q / q.sum()
+    kl = F.kl_div(p.log(), q, reduction="sum")
+    entropy = torch.distributions.Categorical(q).entropy()
+    torch.testing.assert_close(-(q * p.log()).sum(), entropy + kl)
+    assert kl > 0.01 and F.kl_div(q.log(), q, reduction="sum").abs() < 1e-12
+
+
+def test_4_13_what_the_bound_loses():
+    """On a chain of two steps with four states each, summed over all chains: the gap is the KL of the hidden parts."""
+    p_2, *tables = (torch.rand(4, 4, generator=seeded(k), dtype=torch.float64) + 0.1 for k in range(5))
+    p_1, p_0, q_1, q_2 = (table / table.sum(1, keepdim=True) for table in tables)  # [from, to]
+    p_2 = p_2[0] / p_2[0].sum()
+    for x0 in range(4):
+        p = p_2[:, None] * p_1 * p_0[:, x0]  # [x_2, x_1]: p(x_0, x_1, x_2)
+        q = (q_1[x0][:, None] * q_2).T  # q(x_1, x_2 | x_0)
+        assert abs(q.sum() - 1) < 1e-12
+        whole = (q * -(p / q).log()).sum()
+        gap = (q * (q / (p / p.sum())).log()).sum()
+        torch.testing.assert_close(whole, -p.sum().log() + gap)
+        assert gap > 0
