@@ -29,12 +29,13 @@ COLOURS = 3  # channels of the small picture
 class Cascade(LatentDiffusion):
     """A latent diffusion system that is told a small picture, a quarter as wide, with some noise added to it.
 
-    first: the bundled system that makes the small picture from the same prompt;  noised: in training the small picture
+    first: the bundled system that makes the small picture from the same prompt;  first_scale: its guidance;  noised: in training the small picture
     gets the noise of a step in 0..noised, and the network is told how much, so that it need not believe every pixel;
     believe: the step whose noise it gets when sampling.
     """
 
     first: str = "flowers_text"
+    first_scale: float = 3.0
     noised: int = 400
     believe: int = 150
 
@@ -98,7 +99,7 @@ class Cascade(LatentDiffusion):
     def small(self, what: Tensor | list[str], rng: torch.Generator, device: torch.device) -> Tensor:
         """The first system's pictures.  (N,) -> (N, 3, h, w)"""
         system, net = first(self.first)
-        *_, last = system.sample(net.to(device), what, rng=rng)
+        *_, last = system.sample(net.to(device), what, scale=self.first_scale, rng=rng)
         return last.x.float().clamp(-1, 1)
 
 
