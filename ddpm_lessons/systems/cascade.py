@@ -35,9 +35,9 @@ class Cascade(LatentDiffusion):
     """
 
     first: str = "flowers_text"
-    first_scale: float = 3.0
+    first_scale: float = 4.0
     noised: int = 400
-    believe: int = 150
+    believe: int = 200
 
     @property
     def shape(self) -> tuple[int, int, int]:
