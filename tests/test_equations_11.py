@@ -123,3 +123,22 @@ def test_11_10_one_shift_for_all_texts_changes_no_choice():
     assert not torch.equal((x @ scaled.T).argmax(1), (x @ t.T).argmax(1))
     columns = (9 * x @ (t + g).T).softmax(0), (9 * x @ t.T).softmax(0)
     assert not torch.allclose(*columns)  # a caption's choice among pictures does see it
+
+
+def test_11_11_attention_that_looks_back():
+    """Against PyTorch's own attention; and what comes later changes nothing before it."""
+    n, d = 6, 4
+    q, k, v = normal(3, n, d, seed=1)
+
+    def gathered(q, k, v):
+        rows = []
+        for i in range(n):
+            weights = [math.exp(q[i] @ k[j] / math.sqrt(d)) for j in range(i + 1)]
+            rows.append(sum(w * v[j] for j, w in enumerate(weights)) / sum(weights))
+        return torch.stack(rows)
+
+    near(gathered(q, k, v), F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True)[0])
+    later = normal(3, n, d, seed=2)
+    mixed = [torch.cat([a[:4], b[4:]]) for a, b in zip((q, k, v), later)]
+    near(gathered(*mixed)[:4], gathered(q, k, v)[:4])
+    assert not torch.allclose(gathered(*mixed)[4:], gathered(q, k, v)[4:])

@@ -57,11 +57,16 @@ def browse(figures: Sequence[Figure], names: Sequence[str], caption: str, start:
 
 
 def ask(
-    make: Callable[[str], Iterator[tuple[Figure, str]]], first: str, button: str, notes: Callable[[str], Sequence[str]]
+    make: Callable[[str], Iterator[tuple[Figure, str]]],
+    first: str,
+    button: str,
+    notes: Callable[[str], Sequence[str]],
+    end: str = "drag the slider back to the noise",
 ) -> None:
     """A line to type in and a button, or Enter: what `make` yields is shown as it comes, then stays under a slider.
 
-    make: text -> figures with a name each;  notes: text -> what to know of it;  an error is said beside the button.
+    make: text -> figures with a name each;  notes: text -> what to know of it;  end: what is said beside the button when
+    all is there;  an error is said there, too.
     """
     text = ipywidgets.Text(first, layout={"width": "400px"})
     go, said, place = ipywidgets.Button(description=button), ipywidgets.Label(), ipywidgets.VBox()
@@ -74,7 +79,7 @@ def ask(
                 names.append(name)
                 place.children, said.value = [ipywidgets.HTML(frames[-1])], name
             place.children = [_player(frames, names, len(frames) - 1)]
-            said.value = "; ".join(["drag the slider back to the noise", *notes(text.value)])
+            said.value = "; ".join([end, *notes(text.value)])
         except (ValueError, OSError, RuntimeError) as e:  # a traceback would only reach the kernel's log
             said.value = str(e)
         finally:
