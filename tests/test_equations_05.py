@@ -74,3 +74,21 @@ def test_5_5_attention():
     assert torch.allclose(torch.nn.functional.scaled_dot_product_attention(q, k, v), mine, atol=1e-5)
     layer = layers.Attention(8, layers.Parts(), head=4)
     assert torch.equal(layer(randn(2, 8, 4, 4)), randn(2, 8, 4, 4)), "a new layer should pass x on"
+
+
+def test_5_6_what_a_linear_bottleneck_loses():
+    n, k = 12, 8
+    eps = randn(20_000, n)
+
+    def lost(p):
+        return float((eps - eps @ p.mT).square().mean())
+
+    basis = torch.linalg.qr(torch.randn(n, k, generator=torch.Generator().manual_seed(1)))[0]
+    assert abs(lost(basis @ basis.T) - (1 - k / n)) < 0.01, "an orthogonal projection reaches the bound"
+    narrow, wide = (torch.nn.Linear(a, b, bias=False) for a, b in ((n, k), (k, n)))
+    adam = torch.optim.Adam([*narrow.parameters(), *wide.parameters()], 0.03)
+    for _ in range(400):  # exactly: the mean over eps of |eps - P eps|^2 is the squared size of 1 - P
+        loss = (torch.eye(n) - wide.weight @ narrow.weight).square().sum() / n
+        adam.zero_grad(), loss.backward(), adam.step()
+        assert loss.item() > 1 - k / n - 1e-5, "and no other gets below it"
+    assert loss.item() < 1 - k / n + 0.01

@@ -65,8 +65,8 @@ def ask(
 ) -> None:
     """A line to type in and a button, or Enter: what `make` yields is shown as it comes, then stays under a slider.
 
-    make: text -> figures with a name each;  notes: text -> what to know of it;  end: what is said beside the button when
-    all is there;  an error is said there, too.
+    make: text -> figures with a name each;  notes: text -> what to know of it;  end: what stands beside the button
+    when all is there. An error is said there, too.
     """
     text = ipywidgets.Text(first, layout={"width": "400px"})
     go, said, place = ipywidgets.Button(description=button), ipywidgets.Label(), ipywidgets.VBox()
