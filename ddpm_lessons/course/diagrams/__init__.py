@@ -1,1 +1,1 @@
-"""Drawn diagrams, a module for each lesson: functions that return a matplotlib figure, so that they print anywhere."""
+"""Drawn diagrams, a module for each lesson, and measured figures where a lesson has many: matplotlib, so that they print."""
