@@ -1,1 +1,1 @@
-"""Drawn diagrams, a module for each lesson, and measured figures where a lesson has many: matplotlib, so that they print."""
+"""Drawn diagrams, a module for each lesson, with its measured figures in another: matplotlib, so that they print."""
