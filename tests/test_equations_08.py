@@ -244,3 +244,45 @@ def test_8_16_slerp():
             on_arc = 7 * torch.tensor([[math.cos(w * theta), math.sin(w * theta)]], dtype=F64)
             near(slerp(7 * ends[:1], 7 * ends[1:], w), on_arc)
             near(slerp(7 * ends[:1] @ turn.T, 7 * ends[1:] @ turn.T, w), on_arc @ turn.T)
+
+
+def test_8_17_score():
+    """The gradient of the log density of a mixture, by autograd."""
+    means, weights, std = torch.tensor([-1.0, 0.5], dtype=F64), torch.tensor([0.3, 0.7], dtype=F64), 0.2
+    denoise = ideal_denoiser(SCHEDULE, means[:, None], weights, std=std)
+    for t in (5, 40, 80):
+        a, b = scales(t)
+        x = torch.linspace(-2, 2, 9, dtype=F64)[:, None].requires_grad_()
+        each = torch.distributions.Normal(a * means, (a**2 * std**2 + b**2) ** 0.5).log_prob(x)
+        (score,) = torch.autograd.grad((weights.log() + each).logsumexp(1).sum(), x)
+        x0 = denoise(x.detach(), torch.full((9,), t))
+        near(score, -(x.detach() - a * x0) / b**2, 1e-6)
+        near(score, -(x.detach() - a * x0) / b / b, 1e-6)
+
+
+@pytest.mark.parametrize("t, s", STEPS)
+def test_8_18_line_in_the_integral(t, s):
+    x0, m, h = 0.3, 0.7, lam(s) - lam(t)
+    u = torch.linspace(0, h, 200_001, dtype=F64)
+    split = math.exp(lam(t)) * (x0 * math.expm1(h) + m * torch.trapezoid(u.exp() * u, u).item())
+    near(integral_of_guess(t, s, lambda g: x0 + m * (g - lam(t)), 200_001), split, 1e-5)
+
+
+def test_8_19_inversion():
+    """Climbing and coming back down: exact for a guess that stands still, and of order 1 for another one."""
+    schedule = schedules.cosine(2000)
+    denoise = ideal_denoiser(schedule, torch.zeros(1, 1, dtype=F64), std=0.5)
+
+    def climb(denoise, x, ts):
+        for s, t in zip(ts, ts[1:]):
+            (a_s, b_s), (a_t, b_t) = scales(s, schedule), scales(t, schedule)
+            x0 = denoise(x, torch.full((len(x),), s), None)
+            x = a_t * x0 + b_t * (x - a_s * x0) / b_s
+        return x
+
+    still = lambda x, t, cond: 0.3 * torch.ones_like(x)  # noqa: E731
+    *_, back = ddim(still, schedule, climb(still, 0.8 * ONE, [200, 900, 1800]), [1800, 900, 200])
+    near(back.x, 0.8 * ONE)
+    want = 0.8 * path(1800, schedule=schedule) / path(200, schedule=schedule)  # up the exact path (8.13)
+    coarse, fine = (climb(denoise, 0.8 * ONE, list(range(200, 1801, length))).item() - want for length in (40, 20))
+    assert coarse / fine == pytest.approx(2, abs=0.2)
