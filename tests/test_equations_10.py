@@ -183,3 +183,29 @@ def test_10_12_perceptual_distance():
     layers = zip(maps(a), maps(b))
     expected = sum((2 - 2 * F.cosine_similarity(p, q, dim=1)).mean((1, 2)) for p, q in layers)
     near(perceptual(a, b, Features("test", lambda x: x.mean((2, 3)), maps=maps)), expected, 1e-6)
+
+
+def test_10_13_gap_in_standard_deviations():
+    """Without a difference, z of independent distances has mean 0 and variance 1; with one, its mean is the gap / s."""
+    a, b = 3.0 * normal(200_000, seed=1), 4.0 * normal(200_000, seed=2)
+    z = (a - b) / math.hypot(3.0, 4.0)
+    near(z.mean(), 0.0, 0.01)
+    near(z.var(), 1.0, 0.01)
+    near((z > 2).double().mean(), 0.5 * math.erfc(2**0.5), 1e-3)
+    near(((a + 10 - b) / math.hypot(3.0, 4.0)).mean(), 2.0, 0.01)
+
+
+def test_10_14_coverage():
+    """Real picture by real picture, with its neighbours sorted, against the exercise's answer."""
+    from ddpm_lessons.course.exercises import EXERCISES
+
+    real, fake, k = normal(13, 2, seed=1), 0.6 * normal(9, 2, seed=2) + 0.5, 2
+    held = 0
+    for i, c in enumerate(real.tolist()):
+        radius = sorted(math.dist(c, o) for j, o in enumerate(real.tolist()) if j != i)[k - 1]
+        held += any(math.dist(c, y) <= radius for y in fake.tolist())
+    assert 0 < held < 13
+    near(EXERCISES["10.5"].right(torch.cdist(real, real), torch.cdist(real, fake), k), held / 13)
+    one = real[:1] + 1e-6 * normal(9, 2, seed=3)  # fakes in one place: precise, and covering little
+    assert precision_recall(real, one, k)[0] == 1.0
+    assert EXERCISES["10.5"].right(torch.cdist(real, real), torch.cdist(real, one), k) < 0.5
