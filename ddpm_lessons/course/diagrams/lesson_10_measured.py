@@ -1,8 +1,8 @@
-"""What lesson 10 tells of photographs, which the course may not bundle, measured once.
+"""What lesson 10 tells of photographs, which the course may not bundle: as `tests/benchmarks/sets.py` prints it.
 
 Features are EfficientNet-Lite0's. The photographs are 4,064 of the five flowers, shrunk to 32 px ("Flowers
-Recognition", a superset of TF-Flowers). The samples are 400 of data/flowers.safetensors, 80 of each kind, drawn by
-tests/benchmarks/guidance.py: guidance scale 2, 10 steps of DPM-Solver++(2M). The table takes the first 250 of them.
+Recognition", a superset of TF-Flowers). The samples are 400 of data/flowers.safetensors, 80 of each kind, drawn
+as by tests/benchmarks/guidance.py: scale 2, 10 steps of DPM-Solver++(2M). The table takes the first 250 of them.
 """
 
 from torch import Tensor, arange, tensor
