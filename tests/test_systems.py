@@ -497,7 +497,7 @@ def test_clip_is_trained_by_the_same_command_and_makes_no_pictures(tmp_path, mon
     )
     out = str(tmp_path)
     assert command.main(["train", "clip", "--steps", "2", "--out", out]) == 0
-    assert re.search(r"step 2; \d+ % of \d+ held-out photographs are nearest to their kind", capsys.readouterr().out)
+    assert re.search(r"step 2; \d+ % of \d+ held-out pictures are nearest to their kind", capsys.readouterr().out)
     assert command.main(["train", "clip", "--steps", "3", "--out", out, "--resume"]) == 0
     said = fails(capsys, "sample", tmp_path / "clip.safetensors")
     assert said.endswith("clip compares pictures and texts and makes none; take another file")

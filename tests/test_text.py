@@ -147,7 +147,7 @@ def test_a_few_steps_bring_captions_and_pictures_together():
     for _ in train(run, batch, recipe.loss, 40):
         pass
     assert recipe.loss(run.net.eval(), *first, None).item() < before - 0.3
-    assert " held-out photographs are nearest to their kind's name, " in recipe.report(run.ema.module, p)
+    assert " held-out pictures are nearest to their kind's name, " in recipe.report(run.ema.module, p)
 
 
 def test_zero_shot_is_the_nearest_prompt(clip):

@@ -124,7 +124,7 @@ class ClipTraining:
         right = zero_shot(clip, x, kinds) == pictures.y[i]
         same = zero_shot(clip, x, colour) == torch.tensor([COLOURS.index(c) for c in colours(x)])
         kind, colour = (f"{100 * v.double().mean():.0f} %" for v in (right, same))
-        return f"{kind} of {len(x)} held-out photographs are nearest to their kind's name, {colour} to their colour's"
+        return f"{kind} of {len(x)} held-out pictures are nearest to their kind's name, {colour} to their colour's"
 
 
 def clip_words() -> ClipTraining:

@@ -140,7 +140,8 @@ def expected(schedule: Schedule, ts: Sequence[int], zero: Sequence[float], net: 
     ax.plot(ts, zero, ":", color=INK, label="a network that always answers 0")
     ax.plot(t, best_v_loss(schedule.alpha_bar[1:], s), "--", color=ORANGE, label="the best for Gaussian data, (6.4)")
     ax.plot(ts, net, "o-", color=BLUE, label="our network, held-out pictures")
-    ax.annotate("here it does best", (800, min(net)), (800, 0.04), ha="center", arrowprops=dict(arrowstyle="->"))
+    best = ts[list(net).index(min(net))]
+    ax.annotate("here it does best", (best, min(net)), (best, 0.04), ha="center", arrowprops=dict(arrowstyle="->"))
     ax.text(0, 1.3, "guess noise that\ncannot be seen", fontsize=11)
     ax.text(schedule.T, 0.6, "guess a picture\nfrom nothing", fontsize=11, ha="right")
     ax.set(xlabel="$t$", ylabel="$v$-loss", yscale="log", ylim=(0.02, 3))
