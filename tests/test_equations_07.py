@@ -1,4 +1,4 @@
-"""The equations of lesson 07: pooling, bits to noise, the cosine schedule, v, errors and weights, the best variance."""
+"""The equations of lesson 07: size, bits, cosine, the last step, v, weights, densities, flow matching, variances."""
 
 import math
 
@@ -181,3 +181,97 @@ def test_7_10_the_best_variance(t, s):
     assert all(bits(best, tilde, d2) < bits(best * k, tilde, d2) for k in (0.5, 0.9, 1.1, 2))
     # white noise as data: the ideal guess is signal * x_t and misses by 1 - alpha_bar; then beta is right
     assert tilde + factor**2 * (1 - a_t) == pytest.approx(b)
+
+
+@pytest.mark.parametrize("k", [0.5, 2, 4])
+def test_7_11_the_shifted_schedule(k):
+    """Log SNR falls by 2 log k at every step; and pooled by k, a picture under it is one under the old schedule."""
+    a = COSINE.alpha_bar
+    shifted = a / (a + k**2 * (1 - a))
+    torch.testing.assert_close(shifted[1:].logit(), a[1:].logit() - 2 * math.log(k))
+    schedules.Schedule(shifted)  # still clean at 0, falling, above 0
+    signal, noise = shifted.sqrt(), (1 - shifted).sqrt() / k  # of the pooled picture
+    torch.testing.assert_close(signal**2 / (signal**2 + noise**2), a)
+
+
+STABLE = schedules.quadratic(1000, 0.00085, 0.012).alpha_bar
+
+
+def to_zero(alpha_bar):
+    signal = alpha_bar.sqrt()
+    return ((signal - signal[-1]) / (1 - signal[-1])) ** 2
+
+
+def test_7_12_zero_terminal_snr():
+    """Clean at 0, pure noise at T, falling in between; the signal is changed along a straight line."""
+    a = to_zero(STABLE)
+    assert a[0] == 1 and a[-1] == 0 and (a.diff() < 0).all()
+    before, after = STABLE.sqrt(), a.sqrt()
+    slope = (after[0] - after[300]) / (before[0] - before[300])
+    torch.testing.assert_close(after.diff(), slope * before.diff())
+    assert slope > 1
+
+
+@pytest.mark.parametrize(("N", "tau", "zero"), [(4096, 0.5, False), (64, 0.8, False), (4096, 0.5, True)])
+def test_7_13_how_wide_the_brightness_comes_out(N, tau, zero):
+    """DDIM with the ideal guess of the mean of N pixels, from pure noise, step by step, against the closed form."""
+    a = to_zero(STABLE) if zero else STABLE
+    x = torch.tensor(1 / N**0.5, dtype=torch.float64)  # one standard deviation: the whole map is linear
+    for now, after in zip(a.flip(0), a.flip(0)[1:]):
+        guess = tau**2 * now.sqrt() * x / (now * tau**2 + (1 - now) / N)
+        x = after.sqrt() * guess + (1 - after).sqrt() * (x - now.sqrt() * guess) / (1 - now).sqrt()
+    wanted = tau / (1 + a[-1].item() * (N * tau**2 - 1)) ** 0.5
+    assert x.item() == pytest.approx(wanted, rel=0.02)
+    assert zero == (abs(wanted / tau - 1) < 1e-9)
+
+
+def test_7_14_a_mean_over_steps_is_an_integral_over_log_snr():
+    """With the density (7.15), for a weight and an error that depend on log SNR alone."""
+    plain = schedules.cosine(20_000, 0.0).alpha_bar[1:-1].logit()
+
+    def inside(log_snr):
+        return torch.sigmoid(log_snr) * (1 + log_snr.exp()).log() * (-log_snr.abs() / 4).exp()
+
+    grid = torch.linspace(-40, 40, 400_001, dtype=torch.float64)
+    density = 1 / (2 * math.pi * torch.cosh(grid / 2))
+    torch.testing.assert_close(inside(plain).mean(), torch.trapezoid(density * inside(grid), grid), rtol=1e-3, atol=0)
+
+
+def test_7_15_the_density_of_the_cosine_schedule():
+    """The share of the steps in each bin of log SNR, without offset and clip, and the integral is 1."""
+    log_snr = schedules.cosine(100_000, 0.0).alpha_bar[1:-1].logit()
+    edges = torch.linspace(-10, 10, 21, dtype=torch.float64)
+    share = torch.histogram(log_snr, edges).hist / len(log_snr)
+    grid = torch.linspace(-10, 10, 20_001, dtype=torch.float64)
+    p = 1 / (2 * math.pi * torch.cosh(grid / 2))
+    wanted = torch.stack([torch.trapezoid(p[i : i + 1001], grid[i : i + 1001]) for i in range(0, 20_000, 1000)])
+    torch.testing.assert_close(share, wanted, rtol=0.01, atol=1e-4)
+    assert torch.trapezoid(p, grid).item() == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("tau", [0.01, 0.3, 0.5, 0.9])
+def test_7_16_the_straight_path(tau):
+    """u is its derivative, the same everywhere; and scaled to variance 1 the point is x_t of the same SNR."""
+    x0, eps = doubles(2, 5)
+    at = torch.tensor(tau, dtype=torch.float64)
+    u = torch.autograd.functional.jacobian(lambda p: (1 - p) * x0 + p * eps, at)
+    torch.testing.assert_close(u, eps - x0)
+    size = ((1 - tau) ** 2 + tau**2) ** 0.5
+    signal, noise = (1 - tau) / size, tau / size
+    assert signal**2 + noise**2 == pytest.approx(1)
+    torch.testing.assert_close(((1 - tau) * x0 + tau * eps) / size, signal * x0 + noise * eps)
+    assert (signal / noise) ** 2 == pytest.approx(((1 - tau) / tau) ** 2)
+
+
+@pytest.mark.parametrize("phi", [0.05, 0.6, math.pi / 4, 1.5])
+def test_7_17_u_is_another_v(phi):
+    """The identity itself; and an error of v becomes one of u, whose weight on x0 is (1 + sqrt(SNR))^2."""
+    x0, eps, off = doubles(3, 5)
+    c, n = math.cos(phi), math.sin(phi)
+    x_t, v = c * x0 + n * eps, c * eps - n * x0
+    torch.testing.assert_close((c + n) * v - (c - n) * x_t, eps - x0)
+    in_u = (c + n) * (v + off) - (c - n) * x_t - (eps - x0)
+    in_x0 = -n * off
+    snr = (c / n) ** 2
+    torch.testing.assert_close(in_u**2, (1 + snr**0.5) ** 2 * in_x0**2)
+    assert (1 + snr) <= (1 + snr**0.5) ** 2 <= 2 * (1 + snr) * (1 + 1e-12)
