@@ -30,7 +30,7 @@ SYSTEMS: dict[str, Callable[[], System]] = {
         *(flowers_cascade, clip_words),
     )
 } | {"clip": ClipTraining, "autoencoder": AutoencoderTraining}
-HOW = {"limit", "sampler", "steps", "scale", "about", "minutes"}  # how pictures are made, not what made the weights
+HOW = {"limit", "sampler", "steps", "scale", "about", "minutes", "first_scale", "believe"}  # how pictures are made
 USE = {"net", "predict", "schedule", "text", "classes", "size"}  # what a network in use depends on
 
 
