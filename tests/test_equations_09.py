@@ -149,3 +149,28 @@ def test_9_8_dynamic_threshold():
         for row, found in zip(x0, out):
             s = max(1.0, sorted(row.abs().tolist())[round(100 * p)])
             near(found, torch.tensor([max(-s, min(s, v)) / s for v in row.tolist()], dtype=F64))
+
+
+@pytest.mark.parametrize("w", [-1.0, 1.0, 3.0])
+def test_9_9_classifier_guidance(w):
+    """A perfect classifier's slope, by autograd of a softmax over the classes' densities, guides as two guesses do."""
+    for i in range(4):
+        t, x, cond = TIMES[i : i + 1], X_T[i : i + 1], Cond(LABELS.vec[i : i + 1])
+        signal, noise = SCHEDULE.scales(t, x)
+
+        def log_posterior(x):
+            return torch.stack([log_p(x, t, POOLS[0]), log_p(x, t, POOLS[1])]).log_softmax(0)[i % 2]
+
+        eps = eps_hat(x, t, cond.null()) - w * noise * slope(log_posterior, x)
+        near((x - noise * eps) / signal, guided(exact, w)(x, t, cond), 1e-6)
+
+
+@pytest.mark.parametrize("w", [0.5, 1.0, 3.0])
+def test_9_10_negative_prompt(w):
+    """Class 1 in the place of the null condition: the slope of the two densities' powers."""
+    for i in (0, 2):  # asked for class 0
+        t, x = TIMES[i : i + 1], X_T[i : i + 1]
+        signal, noise = SCHEDULE.scales(t, x)
+        wanted, unwanted = (exact(x, t, classes(torch.tensor([k]), 2)) for k in (0, 1))
+        eps = (x - signal * (unwanted + w * (wanted - unwanted))) / noise
+        near(slope(lambda x: w * log_p(x, t, POOLS[0]) + (1 - w) * log_p(x, t, POOLS[1]), x), -eps / noise, 1e-6)

@@ -29,9 +29,9 @@ COLOURS = 3  # channels of the small picture
 class Cascade(LatentDiffusion):
     """A latent diffusion system that is told a small picture, a quarter as wide, with some noise added to it.
 
-    first, first_scale: the bundled system that makes the small picture from the same prompt, and its guidance;  noised: in
-    training the small picture gets the noise of a step in 0..noised, and the network is told how much, so that it need
-    not believe every pixel;  believe: the step whose noise it gets when sampling.
+    first, first_scale: the bundled system that makes the small picture from the same prompt, and its guidance;
+    noised: in training the small picture gets the noise of a step in 0..noised, and the network is told how much, so
+    that it need not believe every pixel;  believe: the step whose noise it gets when sampling.
     """
 
     first: str = "flowers_text"

@@ -1,0 +1,194 @@
+"""The pictures of lesson 00: what works and fails, what is inside, the film in two acts, and the map of the course."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from ..plots import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, picture
+from ..widgets import DPI
+from .draw import INK, arrow, box, sheet, words
+
+GREY = "#888888"
+
+
+def works_and_fails(x: Tensor, prompts: Sequence[str], fails: int = 1, side: float = 1.74) -> Figure:
+    """A column for each prompt, the last ones framed as failures.  x: (rows * columns, 3, H, W), row by row"""
+    n, rows = len(prompts), len(x) // len(prompts)
+    head, gap = 0.75, 0.25
+    width, height = n * side + gap, rows * side + head
+    figure, ax = sheet(width, height)
+    for i, one in enumerate(x):
+        column, row = i % n, i // n
+        left = column * side + gap * (column >= n - fails)
+        _thumb(figure, one, left + side / 2, height - head - (row + 0.5) * side, side - 0.08)
+    for column, prompt in enumerate(prompts):
+        bad = column >= n - fails
+        words(
+            ax,
+            (column + 0.5) * side + gap * bad,
+            height - head + 0.18,
+            f'"{prompt}"',
+            color=RED if bad else INK,
+            fontsize=11,
+        )
+    start, end, top = 0.05, (n - fails) * side - 0.05, height - 0.3
+    for a, b, text, colour in (
+        (start, end, "what it does best", GREEN),
+        (end + gap + 0.1, width - 0.05, "what it fails at", RED),
+    ):
+        ax.plot((a, b), (top - 0.08, top - 0.08), color=colour, lw=2)
+        words(ax, (a + b) / 2, top + 0.12, text, color=colour, fontsize=13)
+    return figure
+
+
+def inside(noise: Tensor, small: Tensor, noised: Tensor, latent: Tensor, final: Tensor, prompt: str) -> Figure:
+    """The whole way from a prompt and noise to a picture.  All (C, H, W); the latent with four channels"""
+    figure, ax = sheet(10.6, 3.75)
+    y = 2.2
+    for x, one, side, over, under in (
+        (0.5, noise, 0.86, "noise", "32 px"),
+        (3.4, small, 0.86, "a small picture", "32 px"),
+        (4.72, noised, 0.86, "with noise", "32 px"),
+        (9.65, final, 1.75, "", "128 px"),
+    ):
+        _thumb(figure, one, x, y, side)
+        words(ax, x, y + side / 2 + 0.17, over, fontsize=10)
+        words(ax, x, y - side / 2 - 0.17, under, fontsize=10, color=GREY)
+    for i in range(4):  # the latent's channels, as four small maps
+        side = 0.42
+        dx, dy = (i % 2 - 0.5) * (side + 0.03), (0.5 - i // 2) * (side + 0.03)
+        _thumb(figure, latent[i : i + 1].clamp(-2, 2) / 2, 7.5 + dx, y + dy, side)
+    words(ax, 7.5, y + 0.62, "a latent", fontsize=10)
+    words(ax, 7.5, y - 0.62, r"$4\times 32\times 32$", fontsize=10, color=GREY)
+    for x, text, colour in ((1.95, "network 1\n20 steps", BLUE), (6.1, "network 2\n20 steps", GREEN)):
+        box(ax, x, y, text, 1.25, 0.9, colour, fontsize=11)
+        arrow(ax, (x, 0.72), (x, y - 0.47), colour=PURPLE)
+    arrow(ax, (6.1, 3.25), (6.1, y + 0.47), colour=INK)
+    words(ax, 6.1, 3.42, "noise as well", fontsize=10)
+    arrow(ax, (8.0, y), (8.72, y), "decoder", colour=ORANGE, fontsize=10)
+    for a, b in ((0.96, 1.3), (2.6, 2.94), (3.86, 4.26), (5.18, 5.45), (6.75, 7.04)):
+        arrow(ax, (a, y), (b, y))
+    words(ax, 4.06, y + 0.14, "+", fontsize=12)
+    box(ax, 4.0, 0.45, f'"{prompt}"  as vectors (CLIP)', 5.4, 0.5, PURPLE, fontsize=12)
+    for x, text, colour in ((2.6, "decides what is where", BLUE), (7.7, "paints the fine things", GREEN)):
+        words(ax, x, 3.25 if x < 5 else 0.45, text, fontsize=12, color=colour)
+    arrow(ax, (2.15, 3.1), (1.98, y + 0.5), colour=BLUE)
+    arrow(ax, (7.0, 0.6), (6.4, y - 0.5), colour=GREEN)
+    return figure
+
+
+def two_acts(acts: Sequence[tuple[str, Sequence[int], Tensor, Tensor]], side: float = 1.26) -> Figure:
+    """Where a sample stands over the network's guess, for each act: (heading, t of the columns, x_t, x0_hat)"""
+    n = len(acts[0][1])
+    label, head, gap = 1.25, 0.62, 0.2
+    block = head + 2 * side
+    height = len(acts) * block + (len(acts) - 1) * gap
+    figure, ax = sheet(label + n * side, height)
+    for k, (heading, ts, x_t, guess) in enumerate(acts):
+        top = height - k * (block + gap)
+        colour = (BLUE, GREEN)[k % 2]
+        words(ax, 0.05, top - 0.17, heading, ha="left", color=colour, fontsize=13)
+        for i, t in enumerate(ts):
+            x = label + (i + 0.5) * side
+            words(ax, x, top - head + 0.12, f"$t = {t}$", fontsize=11)
+            for row, one in enumerate((x_t[i], guess[i])):
+                _thumb(figure, one, x, top - head - (row + 0.5) * side, side - 0.06)
+        for row, text in enumerate(("where it\nstands, $x_t$", "the guess,\n$\\hat x_0$")):
+            words(ax, label - 0.1, top - head - (row + 0.5) * side, text, ha="right", fontsize=12)
+    return figure
+
+
+def ruler(ts: Sequence[int], T: int = 1000) -> Figure:
+    """All steps as fine lines from noise to picture, and the few that are visited as dots.  ts: falling, ending in 0"""
+    figure, ax = sheet(9.6, 1.4)
+    left, right, y = 0.5, 9.1, 0.66
+
+    def place(t):
+        return right - (right - left) * t / T
+
+    for t in range(0, T + 1, 5):
+        ax.plot((place(t),) * 2, (y - 0.1, y + 0.1), color="#CCCCCC", lw=0.6, zorder=0)
+    stops = [T, *ts]
+    for a, b in zip(stops, stops[1:]):
+        arrow(ax, (place(a), y + 0.06), (place(b), y + 0.06), colour=BLUE, bend=0.5, style="-")
+    ax.scatter([place(t) for t in stops], [y] * len(stops), s=26, color=BLUE, zorder=3)
+    for t in (1000, 750, 500, 250, 0):
+        words(ax, place(t), y - 0.32, f"$t = {t}$", fontsize=11)
+    words(ax, left - 0.1, y + 0.52, "pure noise", fontsize=11, ha="left")
+    words(ax, right + 0.1, y + 0.52, "a flower", fontsize=11, ha="right")
+    words(ax, 4.8, y + 0.52, f"{len(ts)} jumps over {T} steps", fontsize=12, color=BLUE)
+    return figure
+
+
+LESSONS = {  # number: what, column, row, colour
+    "01": ("Gaussians", 0, 0, BLUE),
+    "02": ("Forward\ndiffusion", 1, 0, BLUE),
+    "03": ("The reverse\nprocess", 2, 0, BLUE),
+    "04": ("The loss", 3, 0, BLUE),
+    "05": ("The U-Net", 2, 1, ORANGE),
+    "06": ("Training", 3, 1, ORANGE),
+    "07": ("The cosine\nschedule", 3, 2, ORANGE),
+    "08": ("Fast\nsampling", 4, 0, GREEN),
+    "09": ("Guidance", 4, 2, GREEN),
+    "10": ("Evaluation", 1, 1, SKY),
+    "11": ("CLIP", 2, 3, PURPLE),
+    "12": ("Text to\nflowers", 4, 3, PURPLE),
+}
+NEEDS = "01-02 02-03 03-04 03-05 04-06 05-06 06-07 04-08 08-09 07-09 03-10 09-12 11-12".split()
+WIDE, HIGH = 1.6, 0.78
+
+
+def course_map() -> Figure:
+    """The lessons, and an arrow from each to those that build on it."""
+    figure, ax = sheet(10.6, 6.3)
+
+    def place(number):
+        _, column, row, _ = LESSONS[number]
+        return 1.0 + 2.12 * column, 5.7 - 1.3 * row
+
+    for number, (name, _, _, colour) in LESSONS.items():
+        x, y = place(number)
+        box(ax, x, y, "", WIDE, HIGH, colour)
+        words(ax, x - 0.52, y, number, color=colour, fontsize=15, weight="bold")
+        words(ax, x + 0.24, y, name, fontsize=11)
+    for pair in NEEDS:
+        arrow(ax, *_edges(place(pair[:2]), place(pair[3:])))
+    a, b = _edges(place("05"), place("11"))
+    arrow(ax, a, b, colour=GREY, dashed=True)
+    words(ax, a[0] + 0.1, (a[1] + b[1]) / 2, "attention;\nrepeated there", fontsize=10, color=GREY, ha="left")
+    box(ax, 1.0, 4.4, "00  you are here", WIDE, HIGH, INK, fontsize=11)
+    arrow(ax, (1.0, 4.8), (1.0, 5.29))
+    box(ax, 6.3, 0.45, "in preparation: rivals, latent diffusion, a small Imagen, unCLIP's prior", 8.2, 0.5, GREY)
+    arrow(ax, (9.48, 1.4), (9.48, 0.73), colour=GREY, dashed=True)
+    for i, (text, colour) in enumerate(
+        (
+            ("what the mathematics says", BLUE),
+            ("the network, and how it learns", ORANGE),
+            ("how samples are made and steered", GREEN),
+            ("how good they are", SKY),
+            ("words", PURPLE),
+        )
+    ):
+        ax.add_patch(Rectangle((0.2, 2.97 - 0.32 * i), 0.24, 0.2, facecolor=colour + "44", edgecolor=colour, lw=1.5))
+        words(ax, 0.55, 3.07 - 0.32 * i, text, ha="left", fontsize=11)
+    return figure
+
+
+def _edges(a: tuple[float, float], b: tuple[float, float]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Where an arrow from box a to box b leaves the one and meets the other."""
+    if a[1] == b[1]:
+        return (a[0] + WIDE / 2 + 0.03, a[1]), (b[0] - WIDE / 2 - 0.03, b[1])
+    side = 0.55 * WIDE * ((b[0] > a[0]) - (b[0] < a[0])) if a[0] != b[0] else 0
+    return (a[0] + side, a[1] - HIGH / 2 - 0.03), (b[0] - side, b[1] + HIGH / 2 + 0.03)
+
+
+def _thumb(figure: Figure, x: Tensor, cx: float, cy: float, side: float) -> Axes:
+    """A square picture around (cx, cy), in inches of the sheet.  x: (C, H, W)"""
+    width, height = figure.get_size_inches()
+    x0, y0, side = (round(v * DPI) / DPI for v in (cx - side / 2, cy - side / 2, side))  # on whole dots
+    ax = figure.add_axes((x0 / width, y0 / height, side / width, side / height))
+    picture(ax, x)
+    return ax
