@@ -1,7 +1,6 @@
-"""Samplers and guidance scales, measured with the bundled weights: what lessons 08 and 09 draw.
+"""Samplers, measured with the bundled weights: what lesson 08 draws.  (Guidance scales: guidance.py)
 
     python tests/benchmarks/sampling.py samplers [-n 500] [--only ddpm]     data/samplers.json (an hour, mostly ddpm)
-    python tests/benchmarks/sampling.py guidance [-n 500]                   data/guidance.json (15 minutes)
 
 Times are those of two CPU cores. Rows that the file holds for the same weights and n are kept, so that an interrupted
 run goes on, and two runs (--only) can share the work. Every row starts from the same x_T. Needs the photographs.
@@ -38,7 +37,6 @@ SAMPLERS = {
 FEW = [(name, steps) for name in SAMPLERS if name != "ddpm" for steps in (5, 10, 20, 50)]
 PLANS = {  # what is varied -> rows of (sampler, steps, scale)
     "samplers": [(name, steps, 2.0) for name, steps in [*FEW, ("ddpm", 1000)]],
-    "guidance": [("ddim", 25, scale) for scale in (0.0, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)],
 }
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
