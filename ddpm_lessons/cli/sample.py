@@ -17,7 +17,7 @@ def sample_command(a: argparse.Namespace) -> None:
     if a.n < 1:
         raise ValueError(f"-n should be at least 1, got {a.n}")
     begin = time.monotonic()
-    system, net = opened(a.weights or bundled("flowers_text.safetensors"))
+    system, net = opened(a.weights or bundled("flowers_cascade.safetensors"))
     names = system.classes
     if a.label is not None and a.label not in names:
         raise ValueError(f"there is no class {a.label!r} in {system.name}; there are {', '.join(names)}")

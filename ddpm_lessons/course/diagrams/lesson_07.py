@@ -167,6 +167,8 @@ def densities(samples: dict[str, Tensor], exact: dict[str, Tensor], x: Tensor) -
         ax.hist(values, 60, (-15, 15), density=True, color=colour, alpha=0.45, label=name)
     for (name, y), colour in zip(exact.items(), (BLUE, GREEN)):
         ax.plot(x, y, color=colour, linewidth=2.5, label=name)
-    ax.set(xlabel=LOG_SNR + "  (noise to the left, picture to the right)", ylabel="share of the steps", xlim=(-15, 15))
+    ax.set(
+        xlabel=LOG_SNR + "  (noise to the left, picture to the right)", ylabel="density of the steps", xlim=(-15, 15)
+    )
     ax.legend(frameon=False, fontsize=11, loc="upper right")
     return figure
