@@ -161,7 +161,7 @@ def course_map() -> Figure:
     words(ax, a[0] + 0.1, (a[1] + b[1]) / 2, "attention;\nrepeated there", fontsize=10, color=GREY, ha="left")
     box(ax, 1.0, 4.4, "00  you are here", WIDE, HIGH, INK, fontsize=11)
     arrow(ax, (1.0, 4.8), (1.0, 5.29))
-    box(ax, 6.3, 0.45, "in preparation: rivals, latent diffusion, a small Imagen, unCLIP's prior", 8.2, 0.5, GREY)
+    box(ax, 6.3, 0.45, "14  Latent diffusion; in preparation: rivals, a small Imagen, unCLIP's prior", 8.2, 0.5, GREY)
     arrow(ax, (9.48, 1.4), (9.48, 0.73), colour=GREY, dashed=True)
     for i, (text, colour) in enumerate(
         (
