@@ -10,7 +10,8 @@ from checking import F64, near, normal, seeded
 
 from ddpm_lessons.conditions import Cond
 from ddpm_lessons.networks.layers import Block, CrossAttention, Parts
-from ddpm_lessons.networks.unet import UNet
+from ddpm_lessons.networks.unet import UNet, parameters
+from ddpm_lessons.systems import system
 
 
 def attention(q, k, v, mask=None):
@@ -177,3 +178,28 @@ def test_12_11_the_mean_pictures_pseudo_accuracy():
     var = x.var(0, correction=0).mean()
     near(1 - F.mse_loss(mean, x), 1 - var)
     near(1 - F.mse_loss((mean + 1) / 2, (x + 1) / 2), 1 - var / 4)
+
+
+@pytest.mark.parametrize("f", [0.0, 0.4, 1.0, 2.5])
+def test_12_12_how_much_of_the_text_is_used(f):
+    """At t = T nothing is known but the text; every pair of a picture and a text is summed over, with its weight."""
+    p = torch.rand(5, 7, dtype=F64, generator=seeded(3)) ** 2
+    p = p / p.sum()  # of a text c and a picture x0
+    x0 = normal(7, 2, seed=4)
+    mean, means = p.sum(0) @ x0, (p @ x0) / p.sum(1, keepdim=True)
+    guesses = mean + f * (means - mean)
+    apart = torch.cdist(guesses, x0).square()
+    own, others = (p * apart).sum(), (torch.outer(p.sum(1), p.sum(0)) * apart).sum()
+    none = (p.sum(0) * (x0 - mean).square().sum(1)).sum()
+    between = (p.sum(1) * (means - mean).square().sum(1)).sum()
+    within = (p * torch.cdist(means, x0).square()).sum()
+    near(own, within + (1 - f) ** 2 * between)
+    near(none, within + between)
+    near(others, within + between + f**2 * between)
+    if f:
+        near(2 * (others - none) / (others - own), f)
+
+
+def test_the_sizes_that_the_lesson_names():
+    for name, millions in (("flowers_clip", 52.2), ("flowers_text_simple", 2.8), ("flowers_text_guided", 4.5)):
+        assert abs(parameters(system(name).build()) / 1e6 - millions) < 0.05

@@ -1,0 +1,187 @@
+"""The pictures of lesson 12: two ways for a text into the network, where words are looked at, and who listens."""
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from ..plots import BLUE, GREEN, ORANGE, PURPLE, RED, panels, picture
+from .draw import INK, arrow, box, sheet, words
+
+
+def doors() -> Figure:
+    """A prompt becomes one vector and a state for each token; each has a door of its own into the U-Net."""
+    figure, ax = sheet(9.6, 4.3)
+    box(ax, 1.0, 2.15, '"a yellow\nsunflower"', 1.6, 0.9, INK, fontsize=12)
+    box(ax, 2.9, 2.15, "CLIP's\ntext\ntower", 1.1, 1.4, PURPLE, fontsize=12)
+    arrow(ax, (1.8, 2.15), (2.35, 2.15))
+    box(ax, 4.75, 3.45, "vec: 128 numbers", 1.8, 0.5, BLUE, fontsize=11)
+    for i, token in enumerate(("a", "yellow", "sunflower", "(end)")):
+        box(ax, 4.75, 1.95 - 0.42 * i, token, 1.8, 0.34, GREEN, fontsize=10)
+    words(ax, 4.75, 2.33, "seq: 64 numbers each", fontsize=10, color=GREEN)
+    arrow(ax, (3.45, 2.5), (3.85, 3.35), colour=BLUE)
+    arrow(ax, (3.45, 1.85), (3.85, 1.4), colour=GREEN)
+    for x, y, side, colour in ((8.0, 2.75, 1.25, BLUE), (8.0, 0.95, 1.25, GREEN)):
+        left, low, cell = x - side / 2, y - side / 2, side / 4
+        for i in range(4):
+            for j in range(4):
+                near = max(0.06, 0.75 - 0.34 * ((i - 1.4) ** 2 + (j - 1.6) ** 2) ** 0.5)
+                shade = 0.28 if colour == BLUE else near
+                ax.add_patch(
+                    Rectangle((left + i * cell, low + j * cell), cell, cell, facecolor=colour, alpha=shade, lw=0)
+                )
+        ax.add_patch(Rectangle((left, low), side, side, facecolor="none", edgecolor=colour, lw=1.5))
+    arrow(ax, (5.67, 3.4), (7.38, 2.85), "$+$ time embedding", BLUE, above=0.34, fontsize=11, rotation=-17)
+    arrow(ax, (5.67, 1.3), (7.38, 1.0), "each place asks", GREEN, above=0.27, fontsize=11, rotation=-9)
+    words(ax, 8.0, 3.72, "scale and shift:\nthe same at every place", fontsize=10, color=BLUE)
+    words(ax, 8.0, 0.14, "cross-attention: an answer for each place", fontsize=10, color=GREEN)
+    return figure
+
+
+def asking() -> Figure:
+    """One place of a picture sends out a query, compares it with the words' keys, and mixes the words' values."""
+    figure, ax = sheet(9.6, 3.9)
+    side, left, low = 0.5, 0.35, 0.9
+    for i in range(4):
+        for j in range(4):
+            here = (i, j) == (1, 2)
+            ax.add_patch(
+                Rectangle(
+                    (left + i * side, low + j * side), side, side, facecolor=ORANGE if here else "0.95", edgecolor="0.6"
+                )
+            )
+    words(ax, left + 2 * side, low - 0.3, "places of the picture", fontsize=11)
+    place = (left + 2 * side, low + 2.5 * side)
+    words(ax, place[0] - side / 2, place[1], "$p$", fontsize=14)
+    shares = (("(always)", 0.30, "$k_0$", "$v_0$"), ("a", 0.05, "$k_1$", "$v_1$"), ("yellow", 0.15, "$k_2$", "$v_2$"))
+    shares += (("sunflower", 0.50, "$k_3$", "$v_3$"),)
+    words(ax, 4.35, 3.7, "keys", fontsize=11, color=GREEN)
+    words(ax, 6.0, 3.7, r"weights $a_{pl}$", fontsize=11, color=RED)
+    words(ax, 7.45, 3.7, "values", fontsize=11, color=BLUE)
+    for i, (name, share, key, value) in enumerate(shares):
+        y = 3.2 - 0.75 * i
+        box(ax, 4.35, y, f"{name}  {key}", 1.5, 0.5, GREEN, fontsize=12)
+        arrow(ax, (place[0], place[1]), (3.57, y), colour=ORANGE)
+        ax.add_patch(Rectangle((5.4, y - 0.14), 1.1 * share / 0.5, 0.28, facecolor=RED, alpha=0.75))
+        words(ax, 5.42, y - 0.27, f"{share:.0%}", fontsize=9, color=RED, ha="left")
+        box(ax, 7.45, y, value, 0.8, 0.5, BLUE, fontsize=13)
+        arrow(ax, (7.88, y), (8.7, 2.08), colour=BLUE)
+    words(ax, 2.5, 3.0, "$q_p$", fontsize=15, color=ORANGE)
+    words(ax, 9.08, 2.08, "$o_p$", fontsize=17)
+    words(ax, 9.0, 1.6, "weighted\nmean", fontsize=10)
+    words(ax, 5.9, 0.25, "how well does the query fit each key?", fontsize=11, color=RED)
+    return figure
+
+
+def grid(x: Tensor, rows: Sequence[str], columns: Sequence[str], side: float = 1.02) -> Figure:
+    """Pictures in rows with names, under named columns.  x: (rows * columns, C, H, W), row after row"""
+    names = [fill(name, 20) for name in rows]
+    room = 0.2 + 0.085 * max(len(line) for name in names for line in name.split("\n"))
+    head = 0.25 * (1 + max(name.count("\n") for name in columns))
+    figure, axes = panels(len(rows), len(columns), side + room / len(columns), side + head / len(rows))
+    for i, ax in enumerate(axes.flat):
+        picture(ax, x[i])
+    for ax, name in zip(axes[:, 0], names):
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=12)
+    for ax, name in zip(axes[0], columns):
+        ax.set_title(name, fontsize=12)
+    return figure
+
+
+def maps(
+    mean: Sequence[Tensor], looks: Sequence[Tensor], names: Sequence[Sequence[str]], title: str, point: int = -1
+) -> Figure:
+    """Where each word is looked at, laid over a mean picture; each map has a colour scale of its own.
+
+    mean: a picture (3, H, W) for each row;  looks: (words, h, w) for each row;  names: of each row's words;
+    point: the number of the word whose name is red. The least and the greatest weight, in per cent, stand over the map.
+    """
+    figure, axes = panels(len(mean), 1 + len(names[0]), 1.2, 1.65)
+    for ax_row, x, of_row, of_words in zip(axes, mean, looks, names):
+        picture(ax_row[0], x)
+        ax_row[0].set_title(title, fontsize=11)
+        grey = x.mean(0, keepdim=True).expand(3, -1, -1)
+        for i, (ax, name, a) in enumerate(zip(ax_row[1:], of_words, of_row)):
+            picture(ax, grey)
+            large = F.interpolate(a[None, None], size=x.shape[1:], mode="bicubic")[0, 0]
+            ax.imshow(large, cmap="inferno", alpha=0.65, vmin=a.min(), vmax=a.max(), interpolation="bicubic")
+            ax.set_title(
+                f"{name}\n{100 * a.min():.0f} to {100 * a.max():.0f} %", fontsize=11, color=RED if i == point else INK
+            )
+    return figure
+
+
+def listening(found: dict[str, Tensor], levels: Sequence[int]) -> Figure:
+    """How much the error grows without a text and with another picture's, over t: a panel for each network.
+
+    found: name -> errors (3, levels, pictures) with the own text, none, another's
+    """
+    figure, axes = panels(1, len(found), 2.9, 3.3, sharey=True)
+    for ax, (name, losses) in zip(axes[0], found.items()):
+        own, none, others = losses
+        ax.axhline(0, color="0.6", lw=1)
+        for label, gap, mark, colour in (("none", none - own, "s--", ORANGE), ("another's", others - own, "o-", GREEN)):
+            error = gap.std(1) / gap.shape[1] ** 0.5
+            ax.errorbar(
+                levels, gap.mean(1), error, fmt=mark, color=colour, label=f"{label} $-$ own", capsize=3, markersize=5
+            )
+        ax.set(xlabel="$t$", title=name)
+        gap = (others - own)[-1]
+        if gap.mean() < 3 * gap.std() / len(gap) ** 0.5:
+            ax.text(
+                0.5, 0.45, "three equal errors:\nthe text is ignored", transform=ax.transAxes, ha="center", color=RED
+            )
+    axes[0, 0].set_ylabel("rise of the squared error")
+    axes[0, 0].legend(fontsize=11, loc="upper left", frameon=False)
+    return figure
+
+
+def scales(rows: Sequence[dict[str, Any]], n: int, floor: float) -> Figure:
+    """What a larger guidance scale brings, at the left, and what it costs, at the right."""
+    figure, axes = panels(1, 2, 4.6, 3.5)
+    left, right = axes[0]
+    w = [r["scale"] for r in rows]
+    for key, label, mark, colour in (
+        ("kind", "kind asked for", "o-", GREEN),
+        ("colour", "colour asked for", "s--", BLUE),
+    ):
+        p = torch.tensor([r[key] for r in rows])
+        left.errorbar(w, 100 * p, 100 * (p * (1 - p) / n).sqrt(), fmt=mark, color=colour, label=label, capsize=3)
+    left.set(xlabel="scale $w$", ylabel="% of the samples", ylim=(50, 103), xticks=w)
+    left.legend(fontsize=11, loc="lower right", frameon=False)
+    y = [r["kernel"] for r in rows]
+    best = y.index(min(y))
+    right.plot(w, y, "o-", color=PURPLE)
+    right.axhline(floor, color="0.5", ls="--")
+    right.text(w[-1], floor, "photographs", ha="right", va="bottom", fontsize=11, color="0.3")
+    arrowed = dict(arrowstyle="-|>", color=INK)
+    right.annotate("lowest", (w[best], y[best]), (w[best], 0.55 * y[best]), arrowprops=arrowed, ha="center")
+    right.set(xlabel="scale $w$", ylabel="kernel distance", ylim=(-0.01, None), xticks=w)
+    return figure
+
+
+def judged(easy: Sequence[Tensor], hard: Sequence[Tensor], trick: Sequence[Tensor], columns: int = 5) -> Figure:
+    """What a judge likes most and least of daisies, and most of pink roses; the last picture is there to trick it.
+
+    easy, hard, trick: pictures (N, 3, H, W), scores (N,), and whether an examiner agrees (N,), which makes them green
+    """
+    figure, axes = panels(3, columns, 1.02 + 1.15 / columns, 1.3)
+    rows = (
+        ("a daisy:\nliked most", easy, easy[1].argsort(descending=True)),
+        ("a daisy:\nliked least", easy, easy[1].argsort()),
+        ("a pink rose:\nliked most", hard, hard[1].argsort(descending=True)),
+    )
+    for ax_row, (name, (x, scores, right), order) in zip(axes, rows):
+        ax_row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=12)
+        for ax, i in zip(ax_row, order.tolist()):
+            picture(ax, x[i])
+            ax.set_title(f"{scores[i]:.2f}", fontsize=12, color=GREEN if right[i] else RED)
+    picture(axes[-1, -1], trick[0][0])
+    axes[-1, -1].set_title(f"{trick[1][0]:.2f}", fontsize=12, color=GREEN if trick[2][0] else RED)
+    axes[-1, -1].set_xlabel("plain square", fontsize=11, color=RED)
+    return figure
