@@ -4,12 +4,13 @@ import ast
 import copy
 import re
 from collections import Counter
+from itertools import combinations
 
 import nbformat
 import pytest
 
 import notebooks as tool
-from ddpm_lessons.course.exercise import verdict
+from ddpm_lessons.course.exercise import alike, call, verdict
 from ddpm_lessons.course.exercises import EXERCISES
 
 LESSONS = {p.stem: nbformat.read(p, 4) for p in tool.NOTEBOOKS}
@@ -122,6 +123,17 @@ def test_each_named_mistake_gets_its_hint(number):
     assert len(e.wrong) >= 2
     for hint, wrong in e.wrong.items():
         assert verdict(e, wrong) == f"not quite - {hint}"
+
+
+@each_exercise
+def test_no_two_answers_agree_by_accident(number):
+    """On at least two draws each mistake differs from the right answer, and on one at least from each other mistake."""
+    e = EXERCISES[number]
+    inputs = e.inputs()
+    answers = {hint: [call(f, args) for args in inputs] for hint, f in {"right": e.right, **e.wrong}.items()}
+    for (a, these), (b, those) in combinations(answers.items(), 2):
+        differ = sum(not alike([x], [y]) for x, y in zip(these, those, strict=True))
+        assert differ >= (min(2, len(inputs)) if a == "right" else 1), f"{a!r} and {b!r} agree"
 
 
 def test_what_learners_also_do(capsys):

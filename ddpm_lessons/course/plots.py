@@ -45,7 +45,8 @@ def pictures(
     """
     columns = min(len(x), columns or 10)
     n = -(-len(x) // columns)
-    headed, names = -(-len(titles) // columns), 0.09 * max(map(len, rows), default=0)  # rows and inches
+    headed, lines = -(-len(titles) // columns), [line for name in rows for line in name.split("\n")]
+    names = 0.09 * max(map(len, lines), default=0)  # inches
     figure, axes = panels(n, columns, side + names / columns, side + 0.3 * headed / n)
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])

@@ -24,7 +24,7 @@ def _cost(conv=4**2, attention=4**4):
 
 # 14.2: which places of a latent may be kept
 def _known(rng):
-    f, h, w = 2 * _whole(rng, 1, 3), _whole(rng, 5, 8), _whole(rng, 5, 8)
+    f, h, w = _whole(rng, 3, 6), _whole(rng, 5, 8), _whole(rng, 5, 8)
     squares = torch.rand(2, 1, h, w, generator=rng)  # whole squares painted over, some in part, some untouched
     pixels = torch.rand(2, 1, f * h, f * w, generator=rng)
     over = F.interpolate(squares, scale_factor=f, mode="nearest")
