@@ -85,6 +85,7 @@ def test_every_picture_speaks_and_nothing_is_noisy(name):
                 assert o.metadata["image/png"]["alt"].strip()
             text = o.get("text", "") + str(o.get("data", {}).get("text/plain", ""))
             assert not re.search(r"/(home|root|tmp|usr|content)/", text), "a path of one machine"
+            assert "DisplayHandle" not in text, "what `show` gives back is not for readers"
     assert pictures
 
 

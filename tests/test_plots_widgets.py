@@ -211,6 +211,12 @@ def test_a_prompt_becomes_frames_as_they_come_and_then_a_slider(displayed):
     assert name.value == "t = 2" and "t = 2" in frame.value
 
 
+def test_what_show_gives_back_is_not_shown_below_the_picture(displayed):
+    from IPython.core.formatters import IPythonDisplayFormatter
+
+    assert IPythonDisplayFormatter()(widgets.show(plots.panels(1, 1)[0], "nothing")) is True  # it showed itself
+
+
 def test_enter_does_what_the_button_does(displayed):
     made = []
 

@@ -20,6 +20,9 @@ class Shown(NamedTuple):
     picture: DisplayHandle
     caption: DisplayHandle
 
+    def _ipython_display_(self) -> None:
+        """Nothing: the last line of a cell would show the handles themselves."""
+
 
 def png(figure: Figure) -> str:
     """The figure as a PNG in true colour, in base64, as notebooks store it."""
