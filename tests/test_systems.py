@@ -531,7 +531,7 @@ def told(monkeypatch, tmp_path):
 
 
 def test_a_prompt_becomes_pictures(told, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command_sample, "bundled", lambda name: told if name == "flowers_text.safetensors" else None)
+    monkeypatch.setattr(command_sample, "bundled", lambda name: told if name == "flowers_cascade.safetensors" else None)
     files = []
     for prompt in ("a white square", "A WHITE  square", "a black square", "white " * 500, "ein weißes Quadrat", "🌹"):
         files.append(tmp_path / f"{len(files)}.png")
