@@ -11,7 +11,7 @@ learn: .venv/learn
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb $(AS_ROOT) $(ARGS)
 
 test: .venv/test
-	@echo "Testing: ruff, the unit tests, then every notebook from top to bottom; about 10 minutes on two CPU cores."
+	@echo "Testing: ruff, the unit tests, then every notebook from top to bottom; about 14 minutes on two CPU cores."
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
