@@ -232,3 +232,15 @@ def test_no_gradients_are_kept(schedule):
     x_T = torch.ones(1, 1, requires_grad=True)
     for sampler in (ddpm, ddim, dpmpp_2m):
         assert not next(sampler(lambda x, t, cond: 2 * x, schedule, x_T, [100, 0])).x.requires_grad
+
+
+def test_dpmpp_2m_looks_ahead_in_the_step_to_1_as_well():
+    schedule, x_T = schedules.cosine(20), torch.randn(3, 2, generator=torch.Generator().manual_seed(0)).double()
+    denoise = lambda x, t, cond: torch.tanh(x) * (1 - t.view(-1, 1) / 40)  # noqa: E731
+    first, second, _ = dpmpp_2m(denoise, schedule, x_T, [20, 5, 1, 0])
+    half_log_snr = schedule.alpha_bar.logit() / 2
+    h_before, h = (float(half_log_snr[s] - half_log_snr[t]) for t, s in ((20, 5), (5, 1)))
+    ahead = second.x0 + h / h_before / 2 * (second.x0 - first.x0)
+    signal, noise = (a.sqrt() for a in (schedule.alpha_bar, 1 - schedule.alpha_bar))
+    x = noise[1] / noise[5] * first.x - signal[1] * torch.expm1(torch.tensor(-h)) * ahead
+    torch.testing.assert_close(second.x, x, rtol=1e-5, atol=1e-6)

@@ -117,3 +117,7 @@ def test_alpha_bar_must_fall_from_1(alpha_bar):
 def test_alpha_bar_is_a_float_vector(alpha_bar):
     with pytest.raises(ValueError, match=r"alpha_bar should be a float tensor \(T \+ 1,\)"):
         Schedule(alpha_bar)
+
+
+def test_the_default_of_the_constant_schedule():
+    assert constant().T == 1000 and float(constant().alpha_bar[1]) == pytest.approx(0.99)

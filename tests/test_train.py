@@ -114,7 +114,8 @@ def test_a_run_moves_between_devices_with_its_optimiser():
     assert run.to("cpu") is run and take(1, run)
     run.to("meta")  # a device that every machine has
     moments = [v for state in run.optimisers[0].state.values() for k, v in state.items() if k != "step"]
-    assert {v.device.type for v in moments} == {"meta"} == {p.device.type for p in run.ema.parameters()}
+    nets = [*run.net.parameters(), *run.ema.parameters()]
+    assert {v.device.type for v in moments} == {"meta"} == {p.device.type for p in nets}
 
 
 def test_the_average_copies_first_and_then_follows_its_recursion():
