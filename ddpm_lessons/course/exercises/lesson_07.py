@@ -48,7 +48,7 @@ def _snr_inputs(rng):
 def _chain_inputs(rng):
     T = int(torch.randint(60, 90, (1,), generator=rng))
     log_snr = torch.linspace(_between(rng, 5, 7), -_between(rng, 13, 16), T, dtype=torch.float64)
-    return torch.cat([torch.ones(1, dtype=torch.float64), log_snr.sigmoid()]), _between(rng, 0.01, 0.03)
+    return torch.cat([torch.ones(1, dtype=torch.float64), log_snr.sigmoid()]), _between(rng, 0.02, 0.7)
 
 
 def _first(alpha_bar, delta, limit=1.0, power=0.5, start=0):

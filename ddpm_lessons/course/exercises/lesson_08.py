@@ -64,8 +64,9 @@ def _beta_tilde(a_t, a_s):
 
 
 def _power_law(rng):
-    ns = torch.tensor([8, 16, 32, 64, 128]) * int(torch.randint(1, 4, (1,), generator=rng))
-    return ns, _between(rng, 0.5, 3) * ns.double() ** -_between(rng, 0.7, 2.6)
+    ns = torch.tensor([8.0, 16, 32, 64, 128], dtype=torch.float64) * int(torch.randint(1, 4, (1,), generator=rng))
+    scatter = (0.2 * torch.randn(5, generator=rng, dtype=torch.float64)).exp()  # no two points lie on the line
+    return ns, _between(rng, 0.5, 3) * ns ** -_between(rng, 0.7, 2.6) * scatter
 
 
 def _slope(x, y):
