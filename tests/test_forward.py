@@ -122,3 +122,20 @@ def test_noisy_wants_floats_and_noise_of_the_same_shape():
         noisy(schedule, x0.byte(), 1, x0)
     with pytest.raises(ValueError, match=r"t should lie in 0\.\.10"):
         noisy(schedule, x0, 11, x0)
+
+
+def test_pictures_may_reach_one_and_a_half_and_no_further():
+    x0 = torch.zeros(2, 3, 4, 4)
+    for end in (1.5, -1.5):
+        x0[0, 0, 0, 0] = end
+        check_pictures(x0)
+        x0[0, 0, 0, 0] = 1.01 * end
+        with pytest.raises(ValueError, match="should lie in"):
+            check_pictures(x0)
+        x0[0, 0, 0, 0] = 0
+
+
+def test_the_posterior_has_the_pictures_type():
+    x = torch.zeros(2, 3, 4, 4)
+    mean, var = posterior(schedules.cosine(10), x, x, 5, 4)
+    assert mean.dtype == var.dtype == torch.float32

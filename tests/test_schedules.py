@@ -119,5 +119,6 @@ def test_alpha_bar_is_a_float_vector(alpha_bar):
         Schedule(alpha_bar)
 
 
-def test_the_default_of_the_constant_schedule():
+def test_the_defaults_are_those_that_are_documented():
+    assert torch.equal(sigmoid().alpha_bar, sigmoid(1000, 1e-4, 0.02).alpha_bar)
     assert constant().T == 1000 and float(constant().alpha_bar[1]) == pytest.approx(0.99)

@@ -199,6 +199,11 @@ def test_pictures_out_of_range_stop_training_at_once():
         next(train(fresh(), lambda rng: ((squares(rng)[0] + 1) * 127.5, None), loss, 5))
 
 
+def test_latents_of_four_channels_may_lie_anywhere():
+    net, latents = nn.Conv2d(4, 4, 1), lambda rng: (9 * torch.randn(4, 4, 2, 2, generator=rng), None)
+    assert len(list(train(Run(net), latents, lambda net, x, c, rng: net(x).square().mean(), 2))) == 2
+
+
 def test_points_are_no_pictures_and_train_too():
     points = lambda rng: (10 * torch.ones(4, 2), None)  # noqa: E731
     assert len(list(train(Run(nn.Linear(2, 2)), points, lambda net, x, c, rng: net(x).square().mean(), 2))) == 2
