@@ -32,7 +32,7 @@ from ddpm_lessons.systems.autoencoder import middle
 from ddpm_lessons.systems.sampling import samples
 
 RESULTS = Path(__file__).parents[2] / "data" / "latent.json"
-BUNDLED = "flowers_latent.safetensors"
+BUNDLED = "flowers_cascade.safetensors"
 
 
 def measure(system: Diffusion, net: nn.Module, n: int, scales: list[float]) -> dict:
