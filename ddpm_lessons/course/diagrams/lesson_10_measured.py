@@ -1,4 +1,4 @@
-"""What lesson 10 tells of photographs, which the course may not bundle: as `tests/benchmarks/sets.py` prints it.
+"""What lesson 10 tells of photographs, which the course may not bundle, measured once; `sets.py` measures it again.
 
 Features are EfficientNet-Lite0's. The photographs are 4,064 of the five flowers, shrunk to 32 px ("Flowers
 Recognition", a superset of TF-Flowers). The samples are 400 of data/flowers.safetensors, 80 of each kind, drawn
