@@ -38,6 +38,8 @@ SAME = {  # faults that change nothing that can be seen, by the changed line -> 
     "number = run.seed * 1000003 - run.step + (process << 40)": "another numbering of the draws, as free of repeats",
     "number = run.seed * 2000006 + run.step + (process << 40)": "another numbering of the draws, as free of repeats",
     "straight = angle.sin() < 0.002": "arc and line differ by a few millionths there",
+    "values = [_turn(run, net, opt, one, (x0, cond, rng), precision, accelerator) for opt, one in "
+    "zip(run.optimisers, losses, strict=False)]": "their numbers were compared before",
 }
 SWAP = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult, ast.FloorDiv: ast.Mult,

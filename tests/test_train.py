@@ -108,6 +108,12 @@ def test_a_run_saved_before_its_first_step_goes_on_too(tmp_path):
     assert take(2, again) == take(2, whole) and same(again, whole)
 
 
+@pytest.mark.parametrize("own", ["scaler", "ema", "optimisers"])
+def test_what_a_run_makes_itself_cannot_be_given(own):
+    with pytest.raises(TypeError, match=own):
+        Run(nn.Linear(2, 2), **{own: None})
+
+
 def test_a_run_moves_between_devices_with_its_optimiser():
     run = fresh()
     take(1, run)

@@ -68,30 +68,82 @@ def fresh(value: Any) -> Any:
 
 
 def symptom(e: Exercise, mine: Callable[..., Any], inputs: list[tuple], got: list, wanted: list) -> str:
-    """What is off in an answer that no named mistake explains: its shape, a factor, an argument that it ignores."""
+    """What is off in an answer that no named mistake explains: its shape, an argument that it ignores, a power.
+
+    It says what is true of the numbers, never why. A prediction, which has no inputs, is not given away.
+    """
     said = next(d for pair in zip(got, wanted, strict=True) if (d := difference(*pair)))
     if "wanted is" in said or "wanted are" in said or "shape" in said:
         return said
-    names = list(inspect.signature(mine).parameters)
-    for k in range(len(inputs[0]) if len(inputs) > 1 else 0):  # does the answer depend on what it should depend on?
-        changed = (*inputs[0][:k], inputs[1][k], *inputs[0][k + 1 :])
+    if not inputs[0]:
+        return "it is another one. Think again, or measure it and see"
+    if not all(map(finite, got)) and all(map(finite, wanted)):
+        return "your answer is not finite: is there a division by 0, or a root or logarithm of a negative number?"
+    for k, name in enumerate(list(inspect.signature(mine).parameters)[: len(inputs[0])]):
+        if ignored(e, mine, inputs, k):
+            return f"your answer does not depend on {name}, and should"
+    return related(got, wanted) or said
+
+
+def ignored(e: Exercise, mine: Callable[..., Any], inputs: list[tuple], k: int) -> bool:
+    """Whether in every draw the k-th input changes the right answer and leaves this one as it is."""
+    found = []
+    for args, other in zip(inputs, inputs[1:] + inputs[:1]):
+        changed = (*args[:k], other[k], *args[k + 1 :])
         try:
-            ignored = alike(got[:1], [call(mine, changed)]) and not alike(wanted[:1], [call(e.right, changed)])
+            if not alike([call(e.right, args)], [call(e.right, changed)]):
+                found.append(alike([call(mine, args)], [call(mine, changed)]))
         except Exception:  # inputs of two draws need not fit together
             continue
-        if ignored:
-            return f"your answer does not depend on {names[k] if k < len(names) else f'argument {k + 1}'}, and should"
-    ratios = {factor(a, b) for a, b in zip(got, wanted, strict=True)}
-    if len(ratios) == 1 and (ratio := ratios.pop()) is not None:
-        return "the sign is the other way round" if ratio == -1 else f"your answer is {ratio:g} times the right one"
-    return said
+    return bool(found) and all(found)
 
 
-def factor(a: Any, b: Any) -> float | None:
+def finite(value: Any) -> bool:
+    """Whether all numbers of an answer are."""
+    values = value if isinstance(value, tuple | list) else (value,)
+    return all(torch.as_tensor(v).isfinite().all() for v in values)
+
+
+RELATED = {  # what the numbers may be, seen from the right ones
+    "have the wrong sign": torch.neg,
+    "are the squares of the right ones": torch.square,
+    "are the square roots of the right ones": torch.sqrt,
+    "are 1 minus the right ones": lambda right: 1 - right,
+    "are 1 over the right ones": torch.reciprocal,
+    "are the logarithms of the right ones": torch.log,
+    "are the exponentials of the right ones": torch.exp,
+    "are the right ones in reverse order": lambda right: right.flip(0) if right.ndim else right + 1,
+}
+
+
+def related(got: list, wanted: list) -> str:
+    """How all answers come from the right ones by a factor, a shift, a power ..., in words; empty when they do not."""
+    if isinstance(wanted[0], tuple):
+        wrong = [k for k in range(len(wanted[0])) if not alike([g[k] for g in got], [w[k] for w in wanted])]
+        if len(wrong) > 1 or not wrong:
+            return ""
+        k = wrong[0]
+        said = related([g[k] for g in got], [w[k] for w in wanted]) or difference(
+            *next((g[k], w[k]) for g, w in zip(got, wanted) if difference(g[k], w[k]))
+        )
+        return f"value {k + 1} alone is off: {said}"
+    got, wanted = ([torch.as_tensor(v).detach().double().cpu() for v in values] for values in (got, wanted))
+    if not any(w.isfinite().all() and (w.abs() > 1e-6).any() for w in wanted):
+        return ""
+    for said, relation in RELATED.items():
+        if alike(got, [relation(w) for w in wanted]):
+            return f"your numbers {said}"
+    ratios = [c for c in map(factor, got, wanted) if c is not None]
+    if len(ratios) == len(got) and max(ratios) - min(ratios) <= 1e-2 * abs(ratios[0]):
+        return f"your answer is {ratios[0]:.3g} times the right one"
+    shifts = [(g - w).flatten() for g, w in zip(got, wanted)]
+    if all(torch.allclose(s, shifts[0][0], rtol=1e-4, atol=1e-4) for s in shifts):
+        return f"your answer is the right one {'plus' if shifts[0][0] > 0 else 'minus'} {shifts[0][0].abs():.3g}"
+    return ""
+
+
+def factor(a: Tensor, b: Tensor) -> float | None:
     """c, to three digits, where a = c b everywhere; None otherwise."""
-    if isinstance(b, tuple):
-        return None
-    a, b = (torch.as_tensor(v).detach().double().flatten() for v in (a, b))
     big = b.abs() > 1e-6
     if not big.any() or not torch.isclose(a[~big], b[~big], atol=1e-4).all():
         return None
