@@ -107,6 +107,7 @@ LESSON_01: dict[str, Exercise] = {
             "your y has the right distribution too. Let the noise enter with a plus, so that the check can compare.": (
                 lambda x, e, r: r * x - (1 - r**2) ** 0.5 * e
             ),
+            "rho * x is missing: your y does not know x at all.": (lambda x, e, r: (1 - r**2) ** 0.5 * e),
         },
     ),
     "1.2": Exercise(
@@ -166,6 +167,9 @@ LESSON_01: dict[str, Exercise] = {
             "in the mean y is weighted by a / w, and you forgot the a.": lambda y, m, v, a, w: (
                 (m / v + y.sum() / w) / (1 / v + len(y) * a**2 / w),
                 1 / (1 / v + len(y) * a**2 / w),
+            ),
+            "you use the first observation alone, and each of the n values says something.": (
+                lambda y, m, v, a, w: _fused(y[:1], m, v, a, w)
             ),
         },
     ),

@@ -124,6 +124,18 @@ LESSON_02: dict[str, Exercise] = {
                 x, b, lambda: torch.randn_like(x)
             ),
             "you gave back x_s itself: where are the shrinking and the noise?": lambda x, b, e: x,
+            "the noise's variance is 1 minus the product of the alphas; yours is the product of the betas": (
+                lambda x, b, e: (1 - b).prod() ** 0.5 * x + b.prod() ** 0.5 * e
+            ),
+            "one step with the average beta is not the chain: the alphas of all steps multiply": (
+                lambda x, b, e: _mix(x, 1 - b.mean(), e)
+            ),
+            "the picture is right; the noise has the last step's variance alone, and not that of the earlier ones": (
+                lambda x, b, e: (1 - b).prod() ** 0.5 * x + b[-1] ** 0.5 * e
+            ),
+            "the picture is right; for the noise you added standard deviations, and later steps shrink it besides": (
+                lambda x, b, e: (1 - b).prod() ** 0.5 * x + (b**0.5).sum() * e
+            ),
         },
     ),
     "2.2": Exercise(
@@ -152,6 +164,9 @@ LESSON_02: dict[str, Exercise] = {
             "that is 1 - alpha_bar, the variance of the noise": lambda b: torch.cat([0 * one, 1 - (1 - b).cumprod(0)]),
             "exp of minus the sum is close only for small betas; multiply the alphas": lambda b: torch.cat(
                 [one, (-b.cumsum(0)).exp()]
+            ),
+            "the 1 belongs in front, at index 0, because the clean picture comes first": (
+                lambda b: torch.cat([(1 - b).cumprod(0), one])
             ),
         },
     ),
@@ -188,6 +203,9 @@ LESSON_02: dict[str, Exercise] = {
             "you drew a noise of your own; use the eps that is given": lambda x, a, e: _mix(
                 x, _column(a), torch.randn_like(x)
             ),
+            "every picture has an alpha_bar of its own, and you took their mean": (
+                lambda x, a, e: _mix(x, a.mean(), e)
+            ),
         },
     ),
     "2.4": Exercise(
@@ -213,6 +231,9 @@ LESSON_02: dict[str, Exercise] = {
             "right before you clipped it; an exact x_0 needs no clipping": lambda x, a, e: (
                 (x - (1 - a) ** 0.5 * e) / a**0.5
             ).clamp(-1, 1),
+            "only x_t is divided by the signal; the brackets should hold the noise as well": (
+                lambda x, a, e: x / a**0.5 - (1 - a) ** 0.5 * e
+            ),
         },
     ),
     "2.5": Exercise(
@@ -246,6 +267,12 @@ LESSON_02: dict[str, Exercise] = {
             "you began with the variance std0; it is std0 squared": lambda b, std: _spread(b, std**0.5),
             "that is the picture alone; the noise is missing": lambda b, std: _spread(b, std, grow=lambda b: 0),
             "that is the noise alone; the picture's own share is missing": lambda b, std: _spread(b, 0.0),
+            "the later steps shrink the earlier noises as well: multiply the whole variance by 1 - beta, then add": (
+                lambda b, std: ((1 - b).prod() * std**2 + (b**2).sum()) ** 0.5
+            ),
+            "that is the noise of the healthy chain, and its variance taken for a standard deviation": (
+                lambda b, std: (((1 - b).prod() * std**2) + (1 - (1 - b).prod()) ** 2) ** 0.5
+            ),
         },
     ),
     "2.7": Exercise(
@@ -259,6 +286,7 @@ LESSON_02: dict[str, Exercise] = {
             "into T steps": _along_a_long_chain,
             "log(1 - beta) is a little less than -beta, so your formula asks for too many steps; count, or take "
             "the exact product": _log_approximation,
+            "the amplitude is the root of alpha_bar, and you squared it": (lambda *c: _shortest(*c, power=2.0)),
         },
     ),
     "2.8": Exercise(
@@ -281,6 +309,9 @@ LESSON_02: dict[str, Exercise] = {
             "you left out the shrinking from s to t": lambda s, t: ((1 - s) / (1 - t)) ** 0.5,
             "1 would be right for one eps used at both steps; here they share only a part": lambda s, t: 1.0 + 0 * s,
             "0 would be right for two fresh jumps; a walk goes from x_s on": lambda s, t: 0.0 * s,
+            "x_s has a standard deviation too: its variance 1 - alpha_bar_s belongs above the fraction and below it": (
+                lambda s, t: (t / s) ** 0.5 * (1 - s) ** 0.5
+            ),
         },
     ),
 }

@@ -148,6 +148,18 @@ LESSON_03 = {
                 lambda x0, x, t, s: (1 - t) * _mean(x0, x, t, s)
             ),
             "the weights of x0_hat and x_t have changed places": _wrong_mean(lambda x0, x, t, s: _mean(x, x0, t, s)),
+            "before x_t stands the root of alpha_t = alpha_bar_t / alpha_bar_(t-1); you took that of alpha_bar_t": (
+                _wrong_mean(lambda x0, x, t, s: (s**0.5 * (1 - t / s) * x0 + t**0.5 * (1 - s) * x) / (1 - t))
+            ),
+            "pictures lie in [-1, 1] here, and you clipped the guess to [0, 1]": (
+                lambda x, e, t, s, z: _back(x, e, t, s, z, guess=lambda *a: _guess(*a).clamp(0, 1))
+            ),
+            "that makes x_(t-1) from x0_hat by the forward process and forgets x_t; (3.5) keeps a part of it": (
+                lambda x, e, t, s, z: s**0.5 * _guess(x, e, t).clamp(-1, 1) + (1 - s) ** 0.5 * z
+            ),
+            "in x0_hat, both square roots are missing": (
+                lambda *a: _back(*a, guess=lambda x, e, t: (x - (1 - t) * e) / t)
+            ),
         },
     ),
     "3.2": Exercise(
@@ -193,6 +205,12 @@ LESSON_03 = {
                 (s / t) ** 0.5,
                 (1 - t / s) / 2 * (s / t) ** 0.5,
             ),
+            "the outer factor of (3.11), one over sqrt(alpha_t), is missing from both": (
+                lambda t, s: (torch.ones_like(t), 1 - t / s)
+            ),
+            "alpha_t is alpha_bar_t / alpha_bar_(t-1), which is below 1; yours is upside down": (
+                lambda t, s: ((t / s) ** 0.5, (1 - s / t) * (t / s) ** 0.5)
+            ),
         },
     ),
     "3.4": Exercise(
@@ -217,6 +235,15 @@ LESSON_03 = {
             ),
             "the betas come in the sampler's order, so begin with the first": lambda b: _width(b.flip(0)),
             "alpha_t is 1 - beta_t": lambda b: _width(b, keep=lambda b: b),
+            "the later steps shrink the earlier noises too: multiply the whole variance by alpha_t, then add": (
+                lambda b: ((1 - b).prod() + (b**2).sum()) ** 0.5
+            ),
+            "the mean shrinks x by sqrt(alpha_t), so the variance is multiplied by alpha_t, not by its square": (
+                lambda b: _width(b, keep=lambda b: (1 - b) ** 2)
+            ),
+            "that is the noises alone, and none of them shrunk: the mean multiplies everything by sqrt(alpha_t)": (
+                lambda b: (b**2).sum() ** 0.5
+            ),
         },
     ),
     "3.5": Exercise(
@@ -243,6 +270,9 @@ LESSON_03 = {
             ),
             "that compares the mean distances; count the samples instead": lambda x, train, fresh: (
                 _nearest(x, train).mean() / _nearest(x, fresh).mean()
+            ),
+            "you compared the distances pair by pair; take each sample's nearest point first (min along the points)": (
+                lambda x, train, fresh: (torch.cdist(x, train) < torch.cdist(x, fresh)).float().mean()
             ),
         },
     ),

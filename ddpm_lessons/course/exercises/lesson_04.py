@@ -51,6 +51,7 @@ LESSON_04: dict[str, Exercise] = {
             "that would be half of a half; write both drops of the SNR down and add them": lambda: 0.25,
             "the error stays as it is, so the terms cannot vanish: add the two drops of the SNR": lambda: 0.0,
             "nothing is squared here; write both drops of the SNR down and add them": lambda: 4.0,
+            "the two drops share the whole drop among themselves: what is their sum?": (lambda: 0.75),
         },
     ),
     "4.2": Exercise(
@@ -102,6 +103,9 @@ LESSON_04: dict[str, Exercise] = {
             "that is the width of a level; but a density does not know about levels": lambda: 2 / 255,
             "you compare the density with the width of a level; compare it with 1, whose logarithm is 0": lambda: (
                 (2 * pi) ** -0.5 * 255 / 2
+            ),
+            "that is where the *average* number of bits is 0; here x is the mean itself, so the e drops out": (
+                lambda: (2 * pi * 2.718281828) ** -0.5
             ),
         },
     ),
@@ -176,6 +180,12 @@ LESSON_04: dict[str, Exercise] = {
             "the error is not squared": lambda a, t, eps, eps_hat: _middle(
                 a, t, (eps - eps_hat).abs().sqrt(), torch.zeros_like(eps)
             ),
+            "the bound compares a step with the one before it, t - 1; you took t and t + 1 and no fraction": (
+                lambda *a: _middle(*a, weight=lambda snr, t: 0.5 * (snr(t) - snr(t + 1)))
+            ),
+            "the SNRs are the wrong way up: SNR(t - 1) stands above SNR(t)": (
+                lambda *a: _middle(*a, weight=lambda snr, t: 0.5 * (1 - snr(t) / snr(t - 1)))
+            ),
         },
     ),
     "4.6": Exercise(
@@ -194,6 +204,11 @@ LESSON_04: dict[str, Exercise] = {
             "T = 100 leaves 0.17 bits with beta, and T = 25 leaves 0.23 with beta_tilde": lambda: (100, 25),
             "with beta, T = 100 is still 0.167 bits away": lambda: (100, 50),
             "with beta, a shorter chain is enough too": lambda: (150, 40),
+            "those are two lines of the table; try the multiples of 10 between its lines": (lambda: (50, 25)),
+            "both are allowed their own length: with beta_tilde a far shorter chain is enough": (lambda: (200, 200)),
+            "with beta the chain has to be longer than that, and with beta_tilde it may be shorter": (
+                lambda: (60, 140)
+            ),
         },
     ),
 }

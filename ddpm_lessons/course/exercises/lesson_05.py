@@ -150,6 +150,20 @@ LESSON_05: dict[str, Exercise] = {
             "move the axis of the heads behind the places again before you join the channels": _not_moved_back,
             "queries and keys are exchanged": _heads(order=(1, 0, 2)),
             "the values should be v: your weights are put on the keys": _heads(order=(0, 1, 1)),
+            "let the places attend to each other, not the heads: move the heads' axis in front of the places first": (
+                lambda q, k, v, heads: rearrange(
+                    (
+                        rearrange(q, "b n (g d) -> b n g d", g=heads)
+                        @ rearrange(k, "b n (g d) -> b n d g", g=heads)
+                        / (q.shape[-1] // heads) ** 0.5
+                    ).softmax(-1)
+                    @ rearrange(v, "b n (g d) -> b n g d", g=heads),
+                    "b n g d -> b n (g d)",
+                )
+            ),
+            "under the root stands d, the channels of one head, and not how many heads there are": (
+                lambda q, k, v, heads: _heads(lambda d, c: heads**-0.5)(q, k, v, heads)
+            ),
         },
     ),
     "5.4": Exercise(
@@ -242,6 +256,12 @@ LESSON_05: dict[str, Exercise] = {
             ),
             "s is the spread of the differences, not of the base": lambda a, b: (
                 (a - b).mean() / (b.std() / len(a) ** 0.5)
+            ),
+            "divide by the root of n; n - 1 stands in the standard deviation alone": (
+                lambda a, b: (a - b).mean() / ((a - b).std() / (len(a) - 1) ** 0.5)
+            ),
+            "that is the ratio of the mean losses; t is a mean difference over its standard error": (
+                lambda a, b: a.mean() / b.mean() - 1
             ),
         },
     ),

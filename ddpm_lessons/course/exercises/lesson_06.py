@@ -119,6 +119,18 @@ LESSON_06: dict[str, Exercise] = {
             "the colours have changed places (RGB became BGR): leave the order of the channels alone": (
                 lambda p: _to_network(p).flip(0)
             ),
+            "you subtract 255 in whole numbers, and uint8 starts again at 0. Call .float() first": (
+                lambda p: (2 * p.permute(2, 0, 1) - 255).float() / 255
+            ),
+            "that is standardised by this picture's own mean and spread; every picture should get the same map": (
+                lambda p: (p.permute(2, 0, 1).float() - p.float().mean()) / p.float().std()
+            ),
+            "you stretched by this picture's own smallest and largest value; the ends are 0 and 255 always": (
+                lambda p: (p.permute(2, 0, 1).float() - p.min()) / (p.max().float() - p.min()) * 2 - 1
+            ),
+            "// cuts the fraction off, so that only whole numbers are left: divide with /": (
+                lambda p: (p.permute(2, 0, 1) // 127.5).float() - 1
+            ),
         },
     ),
     "6.2": Exercise(
@@ -144,6 +156,11 @@ LESSON_06: dict[str, Exercise] = {
             ),
             "that is the plain mean of all; old values should fade": lambda v, d: sum(v) / len(v),
             "that is the last value alone; the older ones should count as well": lambda v, d: v[-1],
+            "the two weights are swapped, in the average and in the correction alike": (
+                lambda v, d: _swapped(v, d) * (1 - (1 - d) ** len(v)) / (1 - d ** len(v))
+            ),
+            "the new value's weight, 1 - decay, is missing": (lambda v, d: _debiased(v, d) / (1 - d)),
+            "the newest value should count most; your weights run the other way": (lambda v, d: _debiased(v[::-1], d)),
         },
     ),
     "6.3": Exercise(
@@ -189,6 +206,12 @@ LESSON_06: dict[str, Exercise] = {
             "one number for the batch: take the mean over everything": lambda x_t, e, a, x0: (
                 1 - (_x0(x_t, e, a) - x0).square()
             ),
+            "the noise has to be taken off x_t, and you added it": (
+                lambda x_t, e, a, x0: _one_minus_mse((x_t + (1 - a) ** 0.5 * e) / a**0.5, x0)
+            ),
+            "that is 1 minus the root of the MSE; here the MSE itself": (
+                lambda x_t, e, a, x0: 1 - (_x0(x_t, e, a) - x0).square().mean().sqrt()
+            ),
         },
     ),
     "6.4": Exercise(
@@ -231,6 +254,12 @@ LESSON_06: dict[str, Exercise] = {
             "these times are spread over the run; put all of them where the lazy answer is best": (
                 lambda n, T: torch.linspace(1, T, n).round().long()
             ),
+            "these times run over the last few steps; all of them should be the very last": (
+                lambda n, T: torch.arange(T - n + 1, T + 1)
+            ),
+            "these times are spread evenly from 1; put all of them where the lazy answer is best": (
+                lambda n, T: torch.linspace(1, T, n).long()
+            ),
         },
     ),
     "6.6": Exercise(
@@ -269,6 +298,13 @@ LESSON_06: dict[str, Exercise] = {
                 a * s**2 / (1 - a)
             ),
             "that is without using x_t at all; the best guess does use it": lambda a, s: 1.0,
+            "s belongs into the variance of x_t as well: it is alpha_bar s^2 + 1 - alpha_bar": (lambda a, s: a * s**2),
+            "eps enters x_t with the root of 1 - alpha_bar, so the square of their covariance is 1 - alpha_bar": (
+                lambda a, s: 1 - (1 - a) ** 2 / (a * s**2 + 1 - a)
+            ),
+            "the covariance has to be squared: what is left of a variance of 1 is 1 - cov^2 / var": (
+                lambda a, s: 1 - (1 - a) ** 0.5 / (a * s**2 + 1 - a)
+            ),
         },
     ),
 }

@@ -99,6 +99,21 @@ LESSON_07: dict[str, Exercise] = {
             "The sign in the denominator: alpha_bar = SNR / (1 + SNR).": lambda T, high, low: _even(
                 T, high, low, of=lambda x: x.exp() / (1 - x.exp())
             ),
+            "Here the SNR falls evenly. It is its logarithm that should.": (
+                lambda T, high, low: torch.cat(
+                    [
+                        torch.ones(1, dtype=torch.float64),
+                        (lambda snr: snr / (1 + snr))(
+                            torch.linspace(
+                                float(torch.tensor(high).exp()), float(torch.tensor(low).exp()), T, dtype=torch.float64
+                            )
+                        ),
+                    ]
+                )
+            ),
+            "The logarithm of this course is the natural one; you raised another base, 2 or 10, to it.": (
+                lambda T, high, low: _even(T, high, low, of=lambda x: 1 / (1 + 2.0**-x))
+            ),
         },
     ),
     "7.2": Exercise(
@@ -136,6 +151,15 @@ LESSON_07: dict[str, Exercise] = {
             "This would be right if you had been given v; you have turned eps as (7.6) turns v.": lambda x_t, eps, a: (
                 (1 - a) ** 0.5 * x_t + a**0.5 * eps
             ),
+            "Both terms are divided by the signal; the brackets should hold x_t as well.": (
+                lambda x_t, eps, a: eps / a**0.5 - (1 - a) ** 0.5 * x_t
+            ),
+            "The signal multiplies v's eps; divide by it to get x_0, and keep the roots straight.": (
+                lambda x_t, eps, a: a**0.5 * eps - (1 - a) ** 0.5 * a**0.5 * (x_t - (1 - a) ** 0.5 * eps)
+            ),
+            "You divided by the noise; it is the signal that stands below.": (
+                lambda x_t, eps, a: (eps - (1 - a) ** 0.5 * x_t) / (1 - a) ** 0.5
+            ),
         },
     ),
     "7.3": Exercise(
@@ -160,6 +184,9 @@ LESSON_07: dict[str, Exercise] = {
             ),
             "This leads from the error of eps to that of x0.": lambda snr: 1 / snr,
             "The sign in the denominator: it is 1 + SNR.": lambda snr: snr / (1 - snr),
+            "The weight is not the same at every step: the two errors differ by a factor that depends on the SNR.": (
+                lambda snr: torch.ones_like(snr)
+            ),
         },
     ),
     "7.4": Exercise(
@@ -171,6 +198,7 @@ LESSON_07: dict[str, Exercise] = {
             "The noise of each pixel is the same, but there are more pixels, and each of them is evidence.": lambda: 1,
             "The other way round: the larger picture has more pixels and holds more evidence.": lambda: 0.25,
             "k is 2 here, and one exponent is enough: how many small pixels take the place of one?": lambda: 8,
+            "Twice as high and twice as wide: how many small pixels take the place of one?": (lambda: 3),
         },
     ),
     "7.5": Exercise(
@@ -195,6 +223,15 @@ LESSON_07: dict[str, Exercise] = {
                 lambda a, delta: _first(a, 1.0)
             ),
             "This is the last step. The first one that explodes is asked for.": lambda a, delta: len(a) - 1,
+            "The noise's own factor is missing: an error in eps is multiplied by noise over signal.": (
+                lambda a, delta: int((delta / a**0.5 > 1).nonzero()[0])
+            ),
+            "The range from -1 to 1 is 2 wide, so that half of it is 1; you waited for 0.5.": (
+                lambda a, delta: _first(a, delta, limit=0.5)
+            ),
+            "You compared alpha_bar itself with the error; (7.7) has noise over signal.": (
+                lambda a, delta: int((a < delta).nonzero()[0])
+            ),
         },
     ),
     "7.6": Exercise(
@@ -207,6 +244,9 @@ LESSON_07: dict[str, Exercise] = {
             "At 6 no step is wasted any more, but a smaller k will do.": lambda: 6,
             "k^2 multiplies the SNR; asked for is k itself.": lambda: 25,
             "Less is asked for: shift the other way, by 1 / k, and answer with k.": lambda: 0.2,
+            "At 10 no step is wasted any more, but a much smaller k will do.": (lambda: 10),
+            "That is no shift at all: at 1 far more than 2 % of the steps are wasted.": (lambda: 1),
+            "At 8 no step is wasted any more, but a smaller k will do.": (lambda: 8),
         },
     ),
 }

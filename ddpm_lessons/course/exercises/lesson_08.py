@@ -114,6 +114,20 @@ LESSON_08: dict[str, Exercise] = {
             ),
             "b is the root of 1 - a^2; your root is missing": lambda *a: _step(*a, noise_of=lambda a: 1 - a**2),
             "the guess x0 is (x_t - b_t eps) divided by a_t; your division is missing": _step_undivided,
+            "a_t and a_s are roots already; you took the root of them once more": (
+                lambda x, e, a, s, sigma, z: _step(x, e, a**0.5, s**0.5, sigma, z)
+            ),
+            "a_t and a_s have changed places: the step begins at t": (
+                lambda x, e, a, s, sigma, z: _step(x, e, s, a, sigma, z)
+            ),
+            "b is the root of 1 - a^2; both the square and the root are missing": (
+                lambda *a: _step(*a, noise_of=lambda a: 1 - a)
+            ),
+            "the noise in x_t is what is left after a_t * x0 is taken off; you took off x0 itself": (
+                lambda x, e, a, s, sigma, z: (
+                    lambda x0: s * x0 + (1 - s**2 - sigma**2) ** 0.5 * (x - x0) / (1 - a**2) ** 0.5 + sigma * z
+                )(((x - (1 - a**2) ** 0.5 * e) / a).clamp(-1, 1))
+            ),
         },
     ),
     "8.2": Exercise(
@@ -133,6 +147,12 @@ LESSON_08: dict[str, Exercise] = {
             "that is a share, rounded; the question is where: which x_T has 15.9 % of all noise above it?": lambda: 0.2,
             "the sign is the other way round: the large heap is at -1, so most of the noise goes there": lambda: -1.0,
             "that is the mean of the data; the path depends on the rank of x_T among all noise": lambda: -0.7,
+            "that is the mean of the data without its sign; the path depends on the rank of x_T among all noise": (
+                lambda: 0.7
+            ),
+            "that is where the two heaps meet if they are mixed; the question is where the noise is cut": (lambda: 0.5),
+            "about 92 % of all noise lies below that one; it should be 84.1 %": (lambda: 1.4),
+            "about 98 % of all noise lies below that one; it should be 84.1 %": (lambda: 2.0),
         },
     ),
     "8.3": Exercise(
@@ -152,6 +172,12 @@ LESSON_08: dict[str, Exercise] = {
                 lambda a_t, a_s: _beta_tilde(a_t, a_s) ** 0.5
             ),
             "a_t and a_s are roots already: they stand squared in (8.4)": lambda a_t, a_s: _limit(a_t**0.5, a_s**0.5),
+            "eta multiplies the root of beta-tilde as a whole, which has a second factor, 1 - a_t^2 / a_s^2": (
+                lambda a_t, a_s: ((1 - a_t**2) / (1 - a_s**2)) ** 0.5
+            ),
+            "beta_t stands below, and the root of 1 - a_t^2 belongs above": (
+                lambda a_t, a_s: 1 / (1 - a_t**2 / a_s**2) ** 0.5
+            ),
         },
     ),
     "8.4": Exercise(
@@ -175,6 +201,24 @@ LESSON_08: dict[str, Exercise] = {
             "your fraction is upside down: the logarithms of the errors go on top": (
                 lambda ns, errors: -1 / _slope(ns.log(), errors.log())
             ),
+            "the axes are exchanged: how the logarithm of the error falls with that of n is asked for": (
+                lambda ns, errors: -_slope(errors.log(), ns.log())
+            ),
+            "you used the first and the last point; the line should lie as near as possible to all of them": (
+                lambda ns, errors: (errors[0] / errors[-1]).log() / (ns[-1] / ns[0]).log()
+            ),
+            "your line goes through the origin; let it start where it likes (subtract both means)": (
+                lambda ns, errors: -(ns.log() * errors.log()).sum() / (ns.log() ** 2).sum()
+            ),
+            "you used the first two points; the line should lie as near as possible to all of them": (
+                lambda ns, errors: (errors[0] / errors[1]).log() / (ns[1] / ns[0]).log()
+            ),
+            "you used the last two points; the line should lie as near as possible to all of them": (
+                lambda ns, errors: (errors[-2] / errors[-1]).log() / (ns[-1] / ns[-2]).log()
+            ),
+            "that is the correlation; the slope also holds how steep the line is": (
+                lambda ns, errors: _slope(ns.log(), errors.log()).abs() * ns.log().std() / errors.log().std()
+            ),
         },
     ),
     "8.5": Exercise(
@@ -188,6 +232,10 @@ LESSON_08: dict[str, Exercise] = {
             "the weights add up to 1, but it is their squares that add up to the variance": lambda w: 1.0,
             "the part of y adds its own variance, w^2; you have only that of x": lambda w: 1 / (1 - w),
             "the weights are (1 - w) and w: square each of them": lambda w: 1 / math.sqrt(1 - w + w**2),
+            "the weights are 1 - w and w, not their roots; and it is their squares that add up": (
+                lambda w: 1 / (math.sqrt(1 - w) + math.sqrt(w))
+            ),
+            "the variances add, (1 - w)^2 + w^2; you multiplied the weights": (lambda w: 1 / ((1 - w) * w)),
         },
     ),
 }

@@ -81,6 +81,9 @@ _INTERVAL = {
     "outside the interval the answer is 0; it should be eps_cond": lambda c, *a: _interval(
         c, *a, outside=torch.zeros_like(c)
     ),
+    "that is Imagen's scale with 0 outside, which drops the condition there: w = 0 is Ho and Salimans' off": (
+        lambda c, n, t, w, low, high: _interval(c, n, t, w, low, high, plus=0.0, outside=n)
+    ),
 }
 
 
@@ -126,6 +129,11 @@ LESSON_09: dict[str, Exercise] = {
             ),
             "that is the share of a single cloud; three of the six lie in the upper half": lambda: 1 / 6,
             "the number w has no effect here: it multiplies a difference of 0": lambda: 8.0,
+            "the class was guided with w = 8, but both answers are equal here: 8 times a difference of 0": (
+                lambda: 8 / 9
+            ),
+            "nothing favours the upper half: both answers are equal, so guidance does not push at all": (lambda: 0.9),
+            "the share is exact here: three of the six clouds lie in the upper half": (lambda: 0.6),
         },
     ),
     "9.3": Exercise(
@@ -161,6 +169,15 @@ LESSON_09: dict[str, Exercise] = {
             ),
             "you asked which point is nearest to each cloud; ask which cloud is nearest to each point": (
                 lambda x, means: torch.bincount(torch.cdist(means, x).argmin(1), minlength=len(x)) / len(x)
+            ),
+            "each point counts for one cloud alone, its nearest; your softmax shares it out among all": (
+                lambda x, means: (-torch.cdist(x, means)).softmax(1).mean(0)
+            ),
+            "these are places of points: look for the nearest cloud of each point (argmin along dim 1), then count": (
+                lambda x, means: torch.cdist(x, means).argmin(0).float()
+            ),
+            "you counted the points within a distance of 1; each point belongs to its nearest cloud, however far": (
+                lambda x, means: (torch.cdist(x, means) < 1).float().mean(0)
             ),
         },
     ),
@@ -201,6 +218,7 @@ LESSON_09: dict[str, Exercise] = {
                 w * m * _tilted(m, s, S, w)[1],
                 _tilted(m, s, S, w)[1],
             ),
+            "s and S are swapped: s belongs to p(x | c), S to p(x)": (lambda m, s, S, w: _tilted(m, S, s, w)),
         },
     ),
 }

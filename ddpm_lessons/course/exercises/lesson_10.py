@@ -100,6 +100,12 @@ _MEANS = {
     "each set has its own number of pictures: divide the two traces separately": lambda a, b: (
         (a.mean(0) - b.mean(0)).square().sum() - (a.var(0).sum() + b.var(0).sum()) / (len(a) + len(b))
     ),
+    "that is the distance of the means; the squared one is wanted, and less their variances over n and m": (
+        lambda a, b: (a.mean(0) - b.mean(0)).norm()
+    ),
+    "a picture compared with itself does not count: leave the diagonals out, and the cross term counts twice": (
+        lambda a, b: (a @ a.T).mean() + (b @ b.T).mean() - (a @ b.T).mean()
+    ),
 }
 
 
@@ -131,11 +137,14 @@ _COVERAGE = {
     "each real picture has a radius of its own; you used their mean for all": lambda rr, rf, k: (
         _held(rr, rf, k, rr.kthvalue(k + 1, dim=1).values.mean().expand(len(rr))).any(1).double().mean()
     ),
-    "the radius reaches to the k-th neighbour among the real pictures; you took it among the fakes": lambda rr, rf, k: (
+    "your balls are too wide, each holds a fake: go to the k-th *nearest* of the *real* pictures": lambda rr, rf, k: (
         _held(rr, rf, k, rf.kthvalue(k, dim=1).values).any(1).double().mean()
     ),
     "divide by the number of real pictures, not of fakes": lambda rr, rf, k: (
         _held(rr, rf, k).any(1).double().sum() / rf.shape[1]
+    ),
+    "you asked for the k-th nearest fake; one fake in the ball is enough": (
+        lambda rr, rf, k: (rf.kthvalue(k, dim=1).values <= rr.kthvalue(k + 1, dim=1).values).double().mean()
     ),
 }
 
@@ -215,6 +224,9 @@ LESSON_10: dict[str, Exercise] = {
                 lambda: 8
             ),
             "the number of features is still 1280: only their size has changed": lambda: 2560,
+            "distances between points double, and (10.4) is a squared distance: no root of 2 comes in": (
+                lambda: 2**0.5
+            ),
         },
     ),
     "10.4": Exercise(lambda a, b: _means(a, b), _clouds, _MEANS),
@@ -251,6 +263,7 @@ LESSON_10: dict[str, Exercise] = {
             "10 pixels are more than enough: look for the first shift beyond 2.27": lambda: 10,
             "shift by whole pixels": lambda: 3.5,
             "the number of pixels is wanted, not the distance": lambda: 2.69,
+            "that is far enough, but a smaller shift is, too: look for the first one": (lambda: 9),
         },
     ),
 }

@@ -41,6 +41,16 @@ def _no_log(image, text, scale, group):
     return sum(1 - (v.softmax(1) * same).sum(1).mean() for v in (s, s.T)) / 2
 
 
+def _log_last(image, text, scale, group):
+    s, same = scale * image @ text.T, group[:, None] == group
+    return -sum((v.softmax(1) * same).sum(1).mean().log() for v in (s, s.T)) / 2
+
+
+def _scores_first(image, text, scale, group):
+    s, same = scale * image @ text.T, group[:, None] == group
+    return -sum(((v * same).sum(1) - v.logsumexp(1)).mean() for v in (s, s.T)) / 2
+
+
 def _batch(rng):
     n, d = _whole(rng, 9, 13), _whole(rng, 4, 8)
     image, text = (F.normalize(torch.randn(n, d, generator=rng), dim=1) for _ in range(2))
@@ -100,6 +110,12 @@ LESSON_11: dict[str, Exercise] = {
                 lambda: math.log(3) / 2
             ),
             "the sum over the batch is divided by N: one picture's share is asked for": lambda: 60 * math.log(3),
+            "the 60 captions are alike three by three: 20 different ones, and three that fit each picture": (
+                lambda: math.log(3) / 60
+            ),
+            "that is the probability that goes to the doubles; the loss is minus the logarithm of the own one's": (
+                lambda: 2 / 3
+            ),
         },
     ),
     "11.2": Exercise(
@@ -129,6 +145,14 @@ LESSON_11: dict[str, Exercise] = {
             "the mean of the two halves is wanted, not their sum": lambda i, t, k, g: 2 * _doubles(i, t, k, g),
             "a mean over the batch is wanted, not a sum": lambda i, t, k, g: _doubles(i, t, k, g, together=torch.sum),
             "the sign is the other way round: a loss is minus a logarithm": lambda i, t, k, g: -_doubles(i, t, k, g),
+            "that is the mean probability of those that fit; their probabilities add up": (
+                lambda i, t, k, g: _doubles(i, t, k, g) + (g[:, None] == g).sum(1).double().log().mean()
+            ),
+            "take the logarithm picture by picture, then the mean; you took the mean first": _log_last,
+            "you added the scores of those that fit; their probabilities should be added": _scores_first,
+            "the scale is given as it is. CLIP learns its logarithm, but here there is nothing to raise to a power": (
+                lambda i, t, k, g: _doubles(i, t, math.exp(k), g)
+            ),
         },
     ),
     "11.3": Exercise(
@@ -152,6 +176,15 @@ LESSON_11: dict[str, Exercise] = {
             ),
             "the median is not the mean: which vector makes the sum of the dot products largest?": lambda t: _hub(
                 t, lambda v: v.median(0).values
+            ),
+            "divide by the length, the root of the sum of squares; you divided by the sum": (
+                lambda t: t.mean(0) / t.mean(0).sum()
+            ),
+            "you made the columns unit vectors (dim=0) and took their mean; take the mean first, then its direction": (
+                lambda t: F.normalize(t, dim=0).mean(0)
+            ),
+            "that looks in no direction in particular; the texts have one that they share": (
+                lambda t: torch.ones(t.shape[1]) / t.shape[1] ** 0.5
             ),
         },
     ),
@@ -177,6 +210,9 @@ LESSON_11: dict[str, Exercise] = {
             "that asks both ways and takes the mean; only the texts are asked here": lambda s, k: (
                 (_recall(s, k) + _recall(s.T, k)) / 2
             ),
+            "compare each text's own score with its other pictures'; you compared the own scores with each other": (
+                lambda s, k: (s.diagonal() >= s.diagonal().topk(k).values[-1]).double().mean()
+            ),
         },
     ),
     "11.5": Exercise(
@@ -193,6 +229,12 @@ LESSON_11: dict[str, Exercise] = {
             "one of the five is read rightly by the tiny CLIP, if only because it says “red” to almost everything": (
                 lambda: (0, 5)
             ),
+            "run both over the five words and count: the tiny one reads fewer, the one of many words more": (
+                lambda: (2, 4)
+            ),
+            "the tiny CLIP is right; count the other one again": (lambda: (1, 4)),
+            "the tiny CLIP is right; count the other one's five prompts again": (lambda: (1, 3)),
+            "the CLIP of many words is right; count the tiny one again": (lambda: (2, 5)),
         },
     ),
     "11.6": Exercise(
@@ -218,6 +260,11 @@ LESSON_11: dict[str, Exercise] = {
                 lambda M, r: math.sqrt(1 + (M - 1) * r)
             ),
             "the mean of unit vectors is shorter than 1, unless they are all equal": lambda M, r: 1.0,
+            "the M products of a vector with itself, 1 each, are missing": (lambda M, r: math.sqrt((M - 1) / M * r)),
+            "the double sum has M times 1 and M (M - 1) times r; you left a factor M out": (
+                lambda M, r: math.sqrt((1 + (M - 1) * r) / M**2)
+            ),
+            "r is the cosine already; nothing squares it": (lambda M, r: math.sqrt((1 + (M - 1) * r**2) / M)),
         },
     ),
 }

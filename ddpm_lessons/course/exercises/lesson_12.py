@@ -41,7 +41,9 @@ _LOUDER = {
     "the weights no longer sum to 1: divide by their new sum. (Multiplying the word's value comes to the same)": (
         lambda *a: _louder(*a, again=False)
     ),
-    "that is plain cross-attention: the word is not turned up": lambda *a: _louder(*a[:5], 1.0),
+    "that is plain cross-attention: no word is turned up. (Words are columns; a row would cancel)": lambda *a: _louder(
+        *a[:5], 1.0
+    ),
     "the weight should be multiplied, not the score: a negative score would become quieter": (
         lambda q, k, v, m, w, t: _added(q, k, v, m, w, lambda s: t * s)
     ),
@@ -71,6 +73,13 @@ _LOUDER = {
     ),
     "these are the weights: multiply them by the values": lambda q, k, v, m, w, t: _louder(
         q, k, torch.eye(len(k)), m, w, t
+    ),
+    "divide all the weights by their new sum; you kept the word's and shrunk the others alone": (
+        lambda q, k, v, m, w, t: (
+            lambda a: (
+                torch.where(torch.arange(len(k)) == w, t * a[:, [w]], a * (1 - t * a[:, [w]]) / (1 - a[:, [w]])) @ v
+            )
+        )((q @ k.T / q.shape[1] ** 0.5).masked_fill(~m, -math.inf).softmax(1))
     ),
 }
 
@@ -111,6 +120,12 @@ _BEST = {
     "divide by the number of groups, not by the number of samples": lambda s, r, n: _chosen(s, r, n) / n,
     "you kept the best of all samples together: keep one in each group": lambda s, r, n: (
         r[s.topk(len(s) // n).indices].float().mean()
+    ),
+    "you kept the first of each group, without looking at the scores": (
+        lambda s, r, n: r.view(-1, n)[:, 0].float().mean()
+    ),
+    "one sample of each group is kept; you weighed all of them by their scores": (
+        lambda s, r, n: (s.softmax(0) * r).sum()
     ),
 }
 
@@ -158,6 +173,15 @@ _RISE = {
         (others - own).mean(),
         own.std() / len(own) ** 0.5,
     ),
+    "that is the rise as a share, picture by picture; leave it as it is": (
+        lambda own, others: _rise(torch.ones_like(own), others / own)
+    ),
+    "a text may also lower the loss: keep the sign of each difference": (
+        lambda own, others: _rise(0 * own, (others - own).abs())
+    ),
+    "that is the sum and its error; the mean rise is wanted, and both are divided by B": (
+        lambda own, others: ((others - own).sum(), (others - own).std() * len(own) ** 0.5)
+    ),
 }
 
 
@@ -201,6 +225,13 @@ LESSON_12: dict[str, Exercise] = {
             "the two draws are independent: both fall below p with probability p times p, not p": lambda p: (
                 p,
                 2 * p * (1 - p),
+            ),
+            "the two draws are independent: both fall with p times p, one alone with 2 p (1 - p)": (lambda p: (p, p)),
+            "that is the share that loses something; the first number is the share that loses both": (
+                lambda p: (1 - (1 - p) ** 2, p**2)
+            ),
+            "the first number is the share that loses both, p times p; and 2 p counts those twice": (
+                lambda p: (2 * p, p**2)
             ),
         },
     ),
@@ -247,6 +278,12 @@ LESSON_12: dict[str, Exercise] = {
             ),
             "no root: both gaps are proportional to V, so their ratio is free of squares of V": (
                 lambda own, none, others: (2 * (others - none) / (others - own)) ** 0.5
+            ),
+            "the own loss and the one without a text have changed places": (
+                lambda own, none, others: 2 * (others - own) / (others - none)
+            ),
+            "no root, and the whole gap, another's - own, stands below": (
+                lambda own, none, others: ((others - none) / (none - own)) ** 0.5
             ),
         },
     ),
