@@ -4,6 +4,8 @@
 
 import argparse
 import importlib
+import os
+import re
 import sys
 
 TEACH = """\
@@ -23,7 +25,7 @@ In the --out folder you find, at most 3 minutes old:
   NAME.safetensors       the averaged weights, for `sample`
   NAME.run.safetensors   all of the run, for --resume: it goes on as if it had never stopped
   NAME.png               samples, one column for each class
-Ctrl-C saves and stops; a second Ctrl-C stops at once.
+Ctrl-C saves and stops, and so does a terminal that is closed; a second Ctrl-C stops at once.
 """
 SAMPLE = """\
 Make pictures from noise with trained weights, step by step from x_T, pure noise, to x_0.
@@ -42,7 +44,7 @@ floor. A smaller -n has a higher floor: compare numbers of the same features and
   recall             the share of real pictures that lie among the samples: is all of their variety there?
   agreement          the share of samples that a linear classifier, trained on real pictures, sees the right class in
 """
-COMMANDS = {"train": "train", "sample": "sample", "evaluate": "evaluate", "info": "info", "list": "info"}  # -> module
+COMMANDS = {c: c for c in ("train", "sample", "evaluate", "info", "estimate")} | {"list": "info"}  # -> module
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -82,22 +84,52 @@ def arguments() -> argparse.ArgumentParser:
     i = commands.add_parser("info", help="what a file remembers: every choice that made it")
     i.add_argument("file", metavar="FILE", help=weights)
     commands.add_parser("list", help="all systems, with parameters, size, data and minutes")
+    lines_of = "what training asks of Colab's T4: memory and time, estimated; a minute or two for all systems"
+    t4 = commands.add_parser("estimate", help="memory and minutes on a T4", description=lines_of)
+    t4.add_argument("names", metavar="NAME", nargs="*", help="a system (default: all)")
     return top
+
+
+LESS = {"train": "try a smaller --batch"}  # what needs less memory; elsewhere it is a smaller -n
+FULL = ("OutOfMemoryError", "out of memory", "allocate memory", "not enough memory")
+MOST = 10**12  # the largest seed: a training's draws are numbered by a thousand times as many numbers
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; what a user can put right is said in one line, without a traceback."""
-    a = arguments().parse_args(argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no é shows a ? in its place
     try:
+        return obey(arguments().parse_args(argv))
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:  # `| head` has read enough, or the terminal is gone: nothing is left to be said to it
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def obey(a: argparse.Namespace) -> int:
+    """Run a command and say in one line what went wrong -> the exit code."""
+    try:
+        if abs(getattr(a, "seed", 0)) > MOST:
+            raise ValueError(f"--seed should lie between {-MOST} and {MOST}, got {a.seed}")
         module = importlib.import_module(f".cli.{COMMANDS[a.command]}", __package__)
         getattr(module, f"{a.command}_command")(a)
+    except BrokenPipeError:  # `| head`
+        return 0
     except (ValueError, OSError, ImportError, FloatingPointError) as e:
         print(f"error: {e}", file=sys.stderr)
         return 1
-    except RuntimeError as e:  # PyTorch's own kind of memory error
-        if type(e).__name__ != "OutOfMemoryError":
+    except OverflowError as e:
+        print(f"error: a number is too large: {e}", file=sys.stderr)
+        return 1
+    except (RuntimeError, MemoryError) as e:  # a graphics card's memory, PyTorch's, Python's
+        if not isinstance(e, MemoryError) and not any(word in f"{type(e).__name__}: {e}" for word in FULL):
             raise
-        print(f"error: {e}", file=sys.stderr)
+        asked = re.search(r"ried to allocate ([\d.]+ ?\w+)", str(e))
+        what = f" (for {asked[1]})" if asked else ""
+        print(f"error: out of memory{what}: {LESS.get(a.command, 'try a smaller -n')}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -1,7 +1,8 @@
-"""Keeps the notebooks in shape:  python tests/notebooks.py badges | run [NAME ...]
+"""Keeps the notebooks in shape:  python tests/notebooks.py badges | run [NAME ...] | times [NAME ...]
 
 badges  writes the repository's address, from pyproject.toml, into the README and each notebook's badge and first cell
 run     executes notebooks in place and stores their outputs without widgets, bars, times and paths
+times   executes them, stores nothing, and prints the seconds of each and of the whole series
 """
 
 import os
@@ -15,6 +16,7 @@ import nbformat
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
+EACH, ALL = 90, 15 * 60  # seconds on two CPU cores, as the README promises
 
 
 def repository() -> str:
@@ -51,15 +53,20 @@ def with_badge(nb, name: str):
     return nb
 
 
-def execute(path: Path) -> float:
-    """Run a notebook where it lies and store what a reader should see; returns the seconds it took."""
+def executed(path: Path):
+    """Run a notebook where it lies -> (the notebook with all its outputs, the seconds it took)."""
     from nbclient import NotebookClient
 
     nb = nbformat.read(path, 4)
     begin = time.monotonic()
     where = {"metadata": {"path": path.parent}}
     NotebookClient(nb, timeout=600, kernel_name="python3", resources=where, coalesce_streams=True).execute()
-    took = time.monotonic() - begin
+    return nb, time.monotonic() - begin
+
+
+def execute(path: Path) -> float:
+    """Run a notebook where it lies and store what a reader should see; returns the seconds it took."""
+    nb, took = executed(path)
     for cell in nb.cells:
         cell.metadata.pop("execution", None)  # when each cell ran
         for o in cell.get("outputs", []):
@@ -81,13 +88,29 @@ def keeps(output) -> bool:
     return WIDGET not in output.get("data", {}) and output.get("name") != "stderr"
 
 
+def times(chosen: list[Path]) -> int:
+    """Print the seconds of each notebook; returns how many limits are broken: 90 s each, 15 minutes together."""
+    os.environ.setdefault("DDPM_LESSONS_DATA", "none")  # as in the tests: nothing is fetched
+    took = {}
+    for path in chosen:
+        took[path.stem] = executed(path)[1]
+        print(f"{path.stem:24} {took[path.stem]:4.0f} s{'  MORE THAN 90' * (took[path.stem] > EACH)}", flush=True)
+    whole, slowest = sum(took.values()), max(took, key=took.get)
+    print(
+        f"{len(took)} notebooks in {whole / 60:.1f} minutes of {ALL / 60:.0f}, {os.cpu_count()} cores; slowest: {slowest}"
+    )
+    return sum(t > EACH for t in took.values()) + (whole > ALL)
+
+
 def main(argv: list[str]) -> int:
-    """Run one of the two commands; `badges` also puts the address into the README."""
-    if not argv or argv[0] not in ("badges", "run"):
+    """Run one of the commands; `badges` also puts the address into the README."""
+    if not argv or argv[0] not in ("badges", "run", "times"):
         print(__doc__)
         return 2
     chosen = [p for p in NOTEBOOKS if len(argv) == 1 or any(p.name.startswith(a) for a in argv[1:])]
     os.environ["TQDM_DISABLE"] = "1"
+    if argv[0] == "times":
+        return times(chosen)
     if argv[0] == "badges":
         readme = ROOT / "README.md"
         readme.write_text(re.sub(r"git clone \S+\ncd \S+", clone(), readme.read_text()))

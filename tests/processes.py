@@ -28,10 +28,10 @@ NET = dict(channels=1, widths=(8,))
 TINY = Diffusion("tiny", "squares", squares, CLASSES, 8, NET, cosine(50), margin=2, batch=4, fall=3, minutes=1)
 
 
-def main(argv: list[str]) -> int:
-    """The command line, with the tiny system in float32 and a save after every step."""
+def main(argv: list[str], save_every: float = 0) -> int:
+    """The command line, with the tiny system in float32 and a save after every step, or after so many seconds."""
     SYSTEMS["tiny"] = lambda: TINY
-    command_train.SAVE_EVERY = 0
+    command_train.SAVE_EVERY = save_every
     command_train.fast_precision = lambda device: None
     return command.main(argv)
 

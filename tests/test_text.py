@@ -12,8 +12,9 @@ from ddpm_lessons.data import held_out
 from ddpm_lessons.data.captions import colours, prompts
 from ddpm_lessons.data.drawn import drawn
 from ddpm_lessons.schedules import cosine
-from ddpm_lessons.systems import Diffusion
+from ddpm_lessons.systems import Diffusion, open_weights
 from ddpm_lessons.systems.clip import ClipTraining, clip_words
+from ddpm_lessons.systems.registry import save_weights
 from ddpm_lessons.text import Clip, Text, cache, load_clip, tiny_clip, zero_shot
 from ddpm_lessons.text.captioning import (
     WORDINGS,
@@ -25,7 +26,7 @@ from ddpm_lessons.text.captioning import (
     tell_wordings,
 )
 from ddpm_lessons.training import train
-from ddpm_lessons.training.files import save
+from ddpm_lessons.training.files import load_weights, save
 
 
 @pytest.fixture(scope="module")
@@ -319,3 +320,24 @@ def test_a_level_of_logging_that_the_user_set_stays(monkeypatch):
         assert logging.root.manager.disable == logging.WARNING
     finally:
         logging.disable(logging.NOTSET)
+
+
+def test_pieces_of_words_that_no_caption_has_are_not_stored(tmp_path):
+    """They come back as a new model has them; the others as training left them, in half precision."""
+    of, net = ClipTraining(), tiny_clip().model
+    table = net.token_embedding.weight
+    with torch.no_grad():
+        table[[5, 40_000]] += 1
+    save_weights(tmp_path / "c.safetensors", of, net, 1)
+    assert (tmp_path / "c.safetensors").stat().st_size < 2.5e6
+    again = open_weights(tmp_path / "c.safetensors")[1].token_embedding.weight
+    torch.testing.assert_close(again, table, rtol=1e-3, atol=1e-3)
+    untouched = torch.ones(len(table), dtype=torch.bool)
+    untouched[[5, 40_000]] = False
+    assert torch.equal(again[untouched], table[untouched])
+
+
+def test_rows_of_another_table_are_refused(tmp_path):
+    tensors = {"weight.rows": torch.tensor([0, 9]), "weight.changed": torch.zeros(2, 3)}
+    with pytest.raises(ValueError, match="w holds the weights of another net"):
+        load_weights(torch.nn.Embedding(4, 3), tensors, "w")

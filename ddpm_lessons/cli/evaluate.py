@@ -29,10 +29,11 @@ def evaluate_command(a: argparse.Namespace) -> None:
     found = features(x)
     for line in str(measure.of(found)).split(", "):
         print(" ", line)
-    classifier = trained_on_others(measure, real, features)
-    right = agreement(classifier(found), labels)
-    of_real = agreement(classifier(measure.real), real.y[measure.order[: a.n]])
-    print(f"  agreement {right} (real pictures {of_real}, chance {100 / len(system.classes):.0f} %)")
+    if len(system.classes) > 1:
+        classifier = trained_on_others(measure, real, features)
+        right = agreement(classifier(found), labels)
+        of_real = agreement(classifier(measure.real), real.y[measure.order[: a.n]])
+        print(f"  agreement {right} (real pictures {of_real}, chance {100 / len(system.classes):.0f} %)")
     steps, scale = system.steps if a.steps is None else a.steps, system.scale if a.scale is None else a.scale
     took = f"{sampled - ready:.0f} s to sample, {time.monotonic() - sampled + ready - begin:.0f} s for the rest"
     print(f"  {steps} steps, guidance {scale:g}; {took}")

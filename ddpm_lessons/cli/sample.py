@@ -27,7 +27,8 @@ def sample_command(a: argparse.Namespace) -> None:
             print("note:", note)
     else:
         what = torch.arange(a.n) % len(names) if a.label is None else torch.full((a.n,), names.index(a.label))
-    columns = len(names) if a.prompt is None and a.label is None else round(a.n**0.5)
+    by_class = a.prompt is None and a.label is None and len(names) > 1
+    columns = len(names) if by_class else round(a.n**0.5)
     net.to(device())
     loaded = time.monotonic()
     how = dict(steps=a.steps, scale=a.scale, seed=a.seed)

@@ -3,11 +3,9 @@
 import argparse
 import os
 import shlex
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -23,17 +21,24 @@ from ..training.device import device, fast_precision
 from ..training.files import load, load_run, load_weights, save_run
 from ..training.loop import train
 from ..training.run import Run
+from .guard import listening, reserved, without_terminal
 
 SAVE_EVERY = 180  # seconds; what a power cut costs at most
 
 
 def train_command(a: argparse.Namespace) -> None:
-    """Train until the minutes or steps are over, saving on the way; Ctrl-C and SIGTERM save and stop."""
+    """Train until the minutes or steps are over, saving on the way; Ctrl-C and its like save and stop."""
+    registry.system(a.name)  # a name that is none should make no folder
     accelerator = launched()
     first = accelerator is None or accelerator.is_main_process  # the others compute and keep quiet
+    with without_terminal(), reserved(run_file(Path(a.out), a.name)) if first else nullcontext():
+        train_here(a, accelerator, first)
+
+
+def train_here(a: argparse.Namespace, accelerator, first: bool) -> None:
+    """The same, in a folder that this training has for itself."""
     system, run, limits = asked(a, first)
     out = Path(a.out)
-    out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made should cost no training
     if accelerator is not None and not system.parallel:
         raise ValueError(f"{system.name} trains in one process: start it without accelerate")
     with nullcontext() if accelerator is None else accelerator.main_process_first():  # one fetches, the others find
@@ -145,27 +150,6 @@ class Pace:
     def close(self) -> None:
         """Leave the bar as it stands."""
         self.bar.close()
-
-
-@contextmanager
-def listening() -> Iterator[list[int]]:
-    """A list that Ctrl-C and SIGTERM fill: they are heard between two steps, so that no half step is saved.
-
-    A second Ctrl-C stops at once.
-    """
-    stopped: list[int] = []
-
-    def hear(number, frame):
-        if stopped:
-            raise KeyboardInterrupt
-        stopped.append(number)
-
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def announce(system: System, run: Run, limits: Limits, source: str, accelerator, quiet: bool) -> None:

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 DPI = 160  # of stored pictures: crisp on a wall
+EXPORT = "DDPM_LESSONS_EXPORT"  # set where slides and pages are built: nobody will be there to ask a kernel
+FRAMES = "application/vnd.ddpm-lessons.frames+json"  # a player's pictures and names, for such pages
 
 
 class Shown(NamedTuple):
@@ -32,6 +35,15 @@ def png(figure: Figure) -> str:
     return base64.b64encode(content.getvalue()).decode()
 
 
+def svg(figure: Figure) -> str | None:
+    """The figure as a drawing that stays sharp at any size; None where it holds pixels or too many points."""
+    if any(ax.images for ax in figure.axes):
+        return None
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg")
+    return drawn.getvalue() if len(drawn.getvalue()) < 400_000 else None
+
+
 def show(figure: Figure, caption: str, replace: Shown | None = None) -> Shown:
     """Show a figure under a cell with its caption below, which is the alternative text as well.
 
@@ -42,6 +54,8 @@ def show(figure: Figure, caption: str, replace: Shown | None = None) -> Shown:
     # as wide on a screen as its inches ask for, however many dots it has
     how = {"image/png": {"alt": caption, "width": round(figure.get_figwidth() * 96)}}
     picture = {"image/png": png(figure), "text/plain": caption}
+    if EXPORT in os.environ and (drawing := svg(figure)):
+        picture["image/svg+xml"] = drawing
     below = {"text/markdown": f"*{caption}*", "text/plain": caption}
     if replace is None:
         return Shown(
@@ -57,7 +71,7 @@ def browse(figures: Sequence[Figure], names: Sequence[str], caption: str, start:
 
     Nothing is computed while it moves, so that it follows the hand, on Colab too.
     """
-    display(_player([_frame(f, f"{caption}, {n}") for f, n in zip(figures, names)], names, start))
+    _show_player([_frame(f, f"{caption}, {n}") for f, n in zip(figures, names)], names, start)
     display({"text/markdown": f"*{caption}*", "text/plain": caption}, raw=True)
 
 
@@ -73,6 +87,10 @@ def ask(
     make: text -> figures with a name each;  notes: text -> what to know of it;  end: what stands beside the button
     when all is there. An error is said there, too.
     """
+    if EXPORT in os.environ:  # what the first text gives
+        made = [(_frame(figure, f"{first}, {name}"), f"{first}, {name}") for figure, name in make(first)]
+        return _show_player(*map(list, zip(*made)), len(made) - 1)
+
     text = ipywidgets.Text(first, layout={"width": "400px"})
     go, said, place = ipywidgets.Button(description=button), ipywidgets.Label(), ipywidgets.VBox()
 
@@ -98,6 +116,14 @@ def ask(
 def _frame(figure: Figure, alt: str) -> str:
     width = round(figure.get_figwidth() * 96)
     return f'<img src="data:image/png;base64,{png(figure)}" width="{width}" alt="{html.escape(alt)}">'
+
+
+def _show_player(frames: Sequence[str], names: Sequence[str], start: int) -> None:
+    if EXPORT in os.environ:
+        data = {"frames": list(frames), "names": list(names), "start": start}
+        display({FRAMES: data, "text/plain": f"{len(frames)} pictures"}, raw=True)
+    else:
+        display(_player(frames, names, start))
 
 
 def _player(frames: Sequence[str], names: Sequence[str], start: int) -> ipywidgets.VBox:

@@ -1,7 +1,6 @@
 """The data sets: photographs, digits and small pictures of things, found or fetched."""
 
 import os
-import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,18 @@ import torch
 
 from .download import alone, fetch, root
 from .drawn import drawn
-from .files import SUFFIXES, Pictures, class_files, class_folders, class_zip, idx, numbered_files, records, resized
+from .files import (
+    SUFFIXES,
+    Pictures,
+    any_folder,
+    class_files,
+    class_folders,
+    class_zip,
+    idx,
+    numbered_files,
+    records,
+    resized,
+)
 
 FLOWERS = ("daisy", "dandelion", "rose", "sunflower", "tulip")
 TF_FLOWERS = (  # the publisher's archive, CC-BY photographs
@@ -22,6 +32,7 @@ CIFAR10_BINARY = (  # its bytes, without the pickles of the version for Python t
     "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
     "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
 )
+PICTURE = ("picture",)  # the one class of pictures of which nothing is told
 STL10 = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 
 
@@ -47,6 +58,48 @@ def flowers(size: int, folder: str | Path | None = None) -> Pictures:
     if found is None:
         found = fetch(TF_FLOWERS, here, "flower_photos")
     return class_folders(found, size)
+
+
+def photographs(size: int, folder: str | Path | None = None) -> Pictures:
+    """The photographs of flowers without their kinds, or all pictures in `folder`, whatever they show: one class.
+
+    -> x: (N, 3, size, size). Raises like `flowers`.
+    """
+    if folder and _first(Path(folder), ("flower_photos", ""), "daisy") is None:
+        return any_folder(folder, size)
+    found = flowers(size, folder)
+    return found._replace(y=torch.zeros_like(found.y), classes=PICTURE)
+
+
+def celeba(size: int, folder: str | Path | None = None, n: int = 50_000) -> Pictures:
+    """Faces of celebrities, CelebA, aligned, their middle square: the first n; all 202,599 take 10 GB at 64 px.
+
+    Read is img_align_celeba.zip, which need not be unpacked, or a folder img_align_celeba, in `folder` or in `root()`,
+    or in celeba there; without `folder` torchvision fetches the zip file, 1.4 GB. A folder of other pictures will do.
+
+    -> x: (n, 3, size, size), one class. Raises FileNotFoundError when `folder` has no picture, ConnectionError, with
+    what to do by hand, when the host refuses, and ValueError for a broken file.
+    """
+    here = Path(folder or root())
+    if _celeba(here) is None and folder:
+        return any_folder(here, size)
+    if _celeba(here) is None:
+        from torchvision.datasets import CelebA
+
+        by_hand = "with a browser, fetch img_align_celeba.zip from mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+        try:
+            through_torchvision(CelebA, here, f"{by_hand} and put it, packed as it is, into {here / 'celeba'}")
+        except ConnectionError:
+            if _celeba(here) is None:  # the pictures are fetched first: what else torchvision wants is not needed
+                raise
+    found = _celeba(here)
+    read = class_zip(found, size, n) if found.suffix == ".zip" else any_folder(found, size, n)
+    return Pictures(read.x, torch.zeros(len(read.x), dtype=torch.long), PICTURE, f"{len(read.x)} faces of CelebA")
+
+
+def _celeba(here: Path) -> Path | None:
+    names = ("img_align_celeba", "img_align_celeba.zip")
+    return next((p for place in (here / "celeba", here) for n in names if (p := place / n).exists()), None)
 
 
 def _first(here: Path, folders: tuple[str, ...], holds: str) -> Path | None:
@@ -156,12 +209,14 @@ def stl10(size: int = 32, folder: str | Path | None = None) -> Pictures:
     return Pictures(resized(x, size), y, STL10, f"{len(x)} pictures of STL-10")
 
 
-def through_torchvision(dataset: Callable, here: Path) -> None:
+def through_torchvision(
+    dataset: Callable, here: Path, by_hand: str = "set DDPM_LESSONS_DATA to a folder with it"
+) -> None:
     """Let torchvision fetch a data set and check its MD5; when it cannot, say so in one line (ConnectionError)."""
     try:
         with alone(here / dataset.__name__):
             dataset(here, download=True)
-    except (RuntimeError, urllib.error.URLError) as e:
+    except Exception as e:  # RuntimeError, URLError, and gdown, for CelebA, has kinds of its own
         why = " ".join(str(e).split())  # torchvision says it in several lines
         name = dataset.__name__
-        raise ConnectionError(f"{name} cannot be downloaded ({why}); set DDPM_LESSONS_DATA to a folder with it") from e
+        raise ConnectionError(f"{name} cannot be downloaded ({why}); {by_hand}") from e

@@ -1,12 +1,16 @@
 """What people write for a photograph of a flower: other words for colours, one or many, near or under the sky."""
 
+from itertools import cycle, islice
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .captions import article, colour_votes, hsv
+from .captions import article, colour_votes, colours, hsv
+from .files import Pictures, held_out
+from .sets import flowers
 
 WORDS = {  # what people call the colours that `captions` reads off the pixels
     "white": ("white", "snow-white", "ivory", "pure white"),
@@ -93,3 +97,22 @@ def wordings(colour: str, kind: str, scene: Scene = Scene(False, False, False)) 
                 pattern = pattern.replace(name, value)
             found.append(pattern)
     return list(dict.fromkeys(found))
+
+
+def worded(pictures: Pictures) -> Pictures:
+    """The pictures with captions in many words, kind, colour and scene; half of them leave the colour out."""
+    seen = zip(colours(pictures.x), scenes(pictures.x), pictures.y.tolist(), strict=True)
+    captions = []
+    for colour, scene, k in seen:
+        long, short = (wordings(c, pictures.classes[k], scene) for c in (colour, ""))
+        captions.append((*long, *islice(cycle(short), len(long))))
+    return pictures._replace(captions=tuple(captions))
+
+
+def worded_flowers(size: int, folder: str | Path | None = None, held: bool = False) -> Pictures:
+    """`flowers` with several captions each, but one in ten; or, held, those, to choose a checkpoint by.
+
+    Raises like `flowers`.
+    """
+    pictures = flowers(size, folder)
+    return worded(pictures.at(held_out(pictures) == held))

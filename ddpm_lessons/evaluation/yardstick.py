@@ -40,6 +40,8 @@ class Yardstick:
     """
 
     def __init__(self, real: Tensor, n: int, features: Features, seed: int = 0):
+        if len(real) < 10:
+            raise ValueError(f"{len(real)} photographs are too few to measure with: at least 10 are needed")
         if not 5 <= n <= len(real) // 2:
             raise ValueError(
                 f"n should lie in 5..{len(real) // 2}: the floor needs 2 n of the {len(real)} photographs, got {n}"

@@ -15,7 +15,7 @@ class UNet(nn.Module):
     blocks: blocks a size on the way down;  attend: self-attention from this level on (0 = everywhere, the number of
     widths = in the middle only);  cond_dim: D of the condition's vector (0 = none);
     token_dim: E of its sequence (0 = none), with cross-attention to it from the level `cross` on, where there is
-    self-attention if that is None;
+    self-attention if that is None;  words: the width that the sequence is brought to first (0 = as it is);
     patch: side of the pixel squares that become channels first (patch 2: a quarter of the work);  dropout: in blocks.
     forward raises ValueError when H or W is not a multiple of patch * 2^(levels - 1), or the condition has another D
     or E.
@@ -30,6 +30,7 @@ class UNet(nn.Module):
         cond_dim: int = 0,
         token_dim: int = 0,
         cross: int | None = None,
+        words: int = 0,
         patch: int = 1,
         dropout: float = 0.0,
         parts: Parts = Parts(),
@@ -46,13 +47,14 @@ class UNet(nn.Module):
         self.act = parts.act()
         if token_dim:  # a word that is always there, so that an empty text leaves something to look at
             self.no_word, self.norm_words = nn.Parameter(torch.zeros(1, 1, token_dim)), nn.LayerNorm(token_dim)
+        self.narrow = nn.Linear(token_dim, words) if words else None
 
         def block(c_in, c_out, level):
             layers = [Block(c_in, c_out, e, dropout, parts)]
             if parts.attention and level >= attend:
                 layers.append(Attention(c_out, parts))
             if token_dim and level >= (attend if cross is None else cross):
-                layers.append(CrossAttention(c_out, token_dim, parts))
+                layers.append(CrossAttention(c_out, words or token_dim, parts))
             return nn.ModuleList(layers)
 
         self.first = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
@@ -119,10 +121,11 @@ class UNet(nn.Module):
             return ()
         first = self.no_word.expand(n, -1, -1)
         always = torch.ones(n, 1, dtype=torch.bool, device=first.device)
-        if cond is None:
-            return first, always
-        words = self.norm_words(cond.seq.to(first))
-        return torch.cat([first, words.to(first)], dim=1), torch.cat([always, cond.mask.to(first.device)], dim=1)
+        words, mask = first, always
+        if cond is not None:
+            words = torch.cat([first, self.norm_words(cond.seq.to(first)).to(first)], dim=1)
+            mask = torch.cat([always, cond.mask.to(first.device)], dim=1)
+        return words if self.narrow is None else self.narrow(words), mask
 
 
 def through(stage: nn.ModuleList, h: Tensor, e: Tensor, words: tuple[Tensor, ...] = ()) -> Tensor:

@@ -86,8 +86,23 @@ class Cascade(LatentDiffusion):
         x_T: Tensor | None = None,
     ) -> Iterator[Step]:
         """As `Diffusion.sample`, after the first system has made its small picture with its own choices."""
-        rng, device = torch.Generator().manual_seed(seed) if rng is None else rng, next(net.parameters()).device
-        small = self.small(what, rng, device)
+        rng = torch.Generator().manual_seed(seed) if rng is None else rng
+        small = self.small(what, rng, next(net.parameters()).device)
+        yield from self.enlarge(net, small, what, steps, scale, rng, x_T)
+
+    def enlarge(
+        self,
+        net: LatentNet,
+        small: Tensor,
+        what: Tensor | list[str],
+        steps: int | None = None,
+        scale: float | None = None,
+        rng: torch.Generator | None = None,
+        x_T: Tensor | None = None,
+    ) -> Iterator[Step]:
+        """As `sample`, from small pictures that are there already.  small: (N, 3, h, w) in [-1, 1]"""
+        rng, device = torch.Generator().manual_seed(0) if rng is None else rng, next(net.parameters()).device
+        small = small.to(device)
         s = torch.full((len(small),), self.believe)
         told = telling_apart(net.eval(), self.seen(small, s, gauss(small, rng)))
         cond = self.condition(what).to(device)

@@ -5,10 +5,13 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from .. import guidance, losses, predict, samplers, schedules
 from ..data import sets
+from ..data.coco import coco
+from ..data.wordings import worded_flowers
 from ..networks import layers
 from ..predict import Predict
 from ..schedules import Schedule
@@ -24,6 +27,8 @@ FUNCTIONS = {  # all that a choice may name
         *(layers.group_norm, nn.BatchNorm2d, nn.SiLU, nn.GELU, nn.ReLU, layers.Sinusoidal, layers.LearnedTime),
         *(layers.RearrangeDown, layers.MaxDown, layers.StrideDown, layers.Up, layers.TransposedUp),
         *(sets.flowers, sets.digits, sets.spelled_digits, sets.drawn_flowers, sets.cifar10, sets.stl10),
+        *(coco, worded_flowers),
+        *(sets.photographs, sets.celeba, F.mse_loss, F.l1_loss, F.huber_loss),
     )
 }
 

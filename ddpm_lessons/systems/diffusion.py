@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import data
@@ -20,7 +21,7 @@ from ..networks.unet import UNet
 from ..predict import Denoise, Predict, V, denoiser
 from ..samplers import Step, ddim, times
 from ..schedules import Schedule, cosine
-from ..text import Text, load_clip
+from ..text import Text
 from ..training.loop import Batch, Loss
 from ..training.run import Run
 from .base import seeded_run
@@ -32,8 +33,8 @@ class Diffusion:
     """One diffusion system.  load: (size, folder or None) -> Pictures;  margin: pixels more, to crop from at random.
 
     net: the arguments of UNet;  drop: how often the condition is hidden while training;  weight: of the picture's error
-    in the loss;  fall: the step from which the learning rate falls;  average_from: the step at which the average
-    begins;
+    in the loss;  distance: F.mse_loss or F.l1_loss, between the answer and its target;  fall: the step from which the
+    learning rate falls;  average_from: the step at which the average begins;
     text: how words take the classes' place;  limit: what keeps guesses of x0 in bounds;  sampler, steps, scale
     (guidance): how pictures are made;  minutes: of training on two CPU cores before the samples are worth a look.
     """
@@ -47,6 +48,7 @@ class Diffusion:
     schedule: Schedule = cosine(1000)
     predict: Predict = V
     weight: Weight | None = None
+    distance: Callable[..., Tensor] = F.mse_loss
     margin: int = 4
     flip: bool = True
     batch: int = 64
@@ -122,7 +124,9 @@ class Diffusion:
 
     def loss(self, net: nn.Module, x0: Tensor, cond: Cond, rng: torch.Generator) -> Tensor:
         """The simple loss with the condition hidden now and then, as `train` calls it.  x0: (B, C, H, W) -> ()"""
-        return diffusion_loss(net, self.schedule, self.predict, x0, cond.drop(self.drop, rng), self.weight, rng=rng)
+        return diffusion_loss(
+            net, self.schedule, self.predict, x0, cond.drop(self.drop, rng), self.weight, self.distance, rng
+        )
 
     @property
     def losses(self) -> Sequence[Loss]:
@@ -164,11 +168,14 @@ class Diffusion:
     def notes(self, prompt: str) -> list[str]:
         """Words of the prompt that no training text had, and whether it was cut. Raises ValueError for an empty one."""
         self.condition([prompt])
-        return load_clip().notes(prompt, self.texts) if self.texts else []
+        return self.text.notes(prompt, self.texts)
 
     def report(self, net: nn.Module, pictures: Pictures, out: Path) -> str:
         """A picture with samples, a column for each class."""
         n, file = len(self.classes), out / f"{self.name}.png"
         quick = replace(self, sampler=ddim, steps=20)  # a look, where the system's own sampler may take an hour
-        grid(quick, net, torch.arange(4 * n) % n, file, n)
+        what = torch.arange(4 * n) % n
+        if pictures.captions is not None and self.text is not None:  # the first sixteen pictures' own
+            n, what = 4, [captions[0] for captions in pictures.captions[:16]]
+        grid(quick, net, what, file, n)
         return f"look at {file}"

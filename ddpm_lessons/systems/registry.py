@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from .. import __version__, data
-from ..training.files import load, load_weights, save
+from ..training.files import changed_rows, load, load_weights, save
 from .autoencoder import AutoencoderTraining
 from .base import System
 from .cascade import Cascade, flowers_cascade
@@ -17,19 +17,30 @@ from .cifar import cifar10, cifar10_small, stl10
 from .clip import ClipTraining, clip_words
 from .diffusion import Diffusion
 from .digits import digits, mnist_text
+from .faces import faces, faces_small
 from .flowers import drawn, flowers, flowers_text
+from .imagen import imagen_base, imagen_full, imagen_large, imagen_small, imagen_toy
 from .latent import LatentDiffusion, flowers_latent
+from .prior import Decoder, Prior, flowers_pictures, prior
 from .published import flowers_clip, flowers_text_guided, flowers_text_simple
+from .rivals import GanTraining, VaeTraining
 
-KINDS = {kind.__name__: kind for kind in (Diffusion, LatentDiffusion, Cascade, ClipTraining, AutoencoderTraining)}
+KINDS = {
+    kind.__name__: kind
+    for kind in (
+        *(Diffusion, LatentDiffusion, Cascade, Decoder, Prior, ClipTraining, AutoencoderTraining),
+        *(VaeTraining, GanTraining),
+    )
+}
 SYSTEMS: dict[str, Callable[[], System]] = {
     f.__name__: f
     for f in (
         *(flowers, digits, drawn, cifar10, cifar10_small, stl10),
         *(flowers_text, flowers_clip, flowers_text_simple, flowers_text_guided, mnist_text, flowers_latent),
-        *(flowers_cascade, clip_words),
+        *(flowers_cascade, clip_words, flowers_pictures, prior, faces, faces_small),
+        *(imagen_toy, imagen_small, imagen_base, imagen_large, imagen_full),
     )
-} | {"clip": ClipTraining, "autoencoder": AutoencoderTraining}
+} | {"clip": ClipTraining, "autoencoder": AutoencoderTraining, "vae": VaeTraining, "gan": GanTraining}
 HOW = {"limit", "sampler", "steps", "scale", "about", "minutes", "first_scale", "believe"}  # how pictures are made
 USE = {"net", "predict", "schedule", "text", "classes", "size"}  # what a network in use depends on
 
@@ -75,7 +86,8 @@ def differences(written: dict[str, Any], names: set[str] | None = None) -> str:
         return f"there is no system {written['name']} any more; all comes from the file"
     today = card(SYSTEMS[written["name"]]())
     names = (set(written) | set(today)) - HOW if names is None else names
-    other = [n for n in today if n in names and today[n] != written.get(n)]
+    # a choice that the file does not know came later: the file opens with its default
+    other = [n for n in today if n in names and n in written and today[n] != written[n]]
     return "; ".join(f"{n}: {in_words(written.get(n))} (today {in_words(today[n])})" for n in other)
 
 
@@ -85,7 +97,8 @@ def save_weights(path: str | Path, of: System, net: nn.Module, step: int, **more
     more: what else the file should remember, as JSON: the command, the data, the seed.
     """
     info = {"system": card(of), "step": step, "version": __version__} | more
-    save(path, {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}, info)
+    half = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
+    save(path, changed_rows(half, of.build), info)
 
 
 def card_of(info: dict[str, Any], path: str | Path) -> dict[str, Any]:
@@ -103,8 +116,11 @@ def open_weights(path: str | Path) -> tuple[System, nn.Module]:
     tensors, info = load(path)
     if "n_averaged" in info:
         raise ValueError(f"{path} holds a run, not a finished network; take the file without .run in its name")
-    found = from_card(card_of(info, path), path)
-    net = found.build()
+    try:
+        found = from_card(card_of(info, path), path)
+        net = found.build()
+    except (TypeError, KeyError, AttributeError) as e:  # choices that mean something else today
+        raise ValueError(f"{path} was written by another version of the course, which this one cannot read: {e}") from e
     load_weights(net, tensors, path)
     return found, net.eval()
 

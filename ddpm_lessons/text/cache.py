@@ -20,7 +20,10 @@ def cached(
     computing, nothing more.
     """
     wanted = {"data": fingerprint(of), "model": digest(model.state_dict())}
-    file = cache_folder() / "embeddings" / f"{name} {wanted['data'][:16]}.safetensors"
+    try:
+        file = cache_folder() / "embeddings" / f"{name} {wanted['data'][:16]}.safetensors"
+    except FileNotFoundError:  # no home, no cache
+        return compute()
     with ExitStack() as held:
         with suppress(OSError):  # a folder that takes no lock takes no file either
             held.enter_context(alone(file))

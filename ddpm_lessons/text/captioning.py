@@ -6,6 +6,8 @@ from functools import cache
 from itertools import cycle, islice
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from ..conditions import Cond
 from ..data.batches import Tell
@@ -16,6 +18,7 @@ from ..data.wordings import Scene, scenes, wordings
 from ..training.device import device
 from .cache import cached
 from .clip import Clip, load_clip, whole_words, words_of
+from .encoders import load_encoder, tell_own
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,17 @@ class Text:
     """A way to tell a network in words what a picture should show; weights files remember it by its name.
 
     encode: prompts -> Cond;  tell: Pictures -> what they show, for `data.batches`;  said: class -> all the texts that
-    its pictures may come with in training, [] where that is not known.
+    its pictures may come with in training, [] where that is not known;  notes: (prompt, all texts) -> what a reader
+    should know before trusting the prompt's picture.
     """
 
     name: str
     encode: Callable[[list[str]], Cond]
     tell: Callable[[Pictures], Tell]
     said: Callable[[str], list[str]] = lambda kind: []
+    notes: Callable[[str, list[str]], list[str]] = lambda prompt, texts: (
+        load_clip().notes(prompt, texts) if texts else []
+    )
 
 
 def telling(clip: Clip, said: list[list[str]]) -> Tell:
@@ -91,10 +98,31 @@ def tell_names(clip: Clip, pictures: Pictures) -> Tell:
 
 def tell_pictures(clip: Clip, pictures: Pictures) -> Tell:
     """What `data.batches` asks for: each picture's own vector, computed once."""
-    size, margin = clip.size, max(pictures.x.shape[-1] - clip.size, 0) // 2
-    x = pictures.x[..., margin : margin + size, margin : margin + size]
-    vec = cached(clip.name, clip.model, x, lambda: {"vec": clip.pictures(x)})["vec"]
+    vec = vectors(clip, pictures.x)
     return lambda i, rng: Cond(vec[i])
+
+
+def vectors(clip: Clip, x: Tensor) -> Tensor:
+    """A unit vector of the middle of each picture, computed once.  (N, 3, H, W) -> (N, D)"""
+    size, margin = clip.size, max(x.shape[-1] - clip.size, 0) // 2
+    x = x[..., margin : margin + size, margin : margin + size]
+    return cached(clip.name, clip.model, x, lambda: {"vec": clip.pictures(x)})["vec"]
+
+
+def spread(v: Tensor) -> Tensor:
+    """A vector made sqrt(D) long, so that the mean square of its numbers is 1, as that of noise is.  (N, D) -> same"""
+    return F.normalize(v, dim=1) * v.shape[1] ** 0.5
+
+
+def tell_spread(clip: Clip, pictures: Pictures) -> Tell:
+    """`tell_pictures` with vectors that are spread out."""
+    vec = spread(vectors(clip, pictures.x))
+    return lambda i, rng: Cond(vec[i])
+
+
+def words_clip() -> Clip:
+    """The bundled CLIP that was trained on many words."""
+    return load_clip("tiny, many words")
 
 
 CAPTIONS = Text(
@@ -120,7 +148,36 @@ PICTURES = Text(
     encode=lambda texts: Cond(openais().texts(texts)),
     tell=lambda pictures: tell_pictures(openais(), pictures),
 )
-TEXTS = {text.name: text for text in (CAPTIONS, WORDINGS, NAMES, PICTURES)}
+VECTORS = Text(
+    "pictures, as the bundled CLIP of many words sees them, spread out; prompts when sampling",
+    encode=lambda texts: Cond(spread(words_clip().texts(texts))),
+    tell=lambda pictures: tell_spread(words_clip(), pictures),
+)
+MINILM = Text(
+    "captions in many words, as MiniLM reads them",
+    encode=lambda texts: load_encoder("minilm").words(texts),
+    tell=lambda pictures: tell_own(load_encoder("minilm"), pictures),
+    said=WORDINGS.said,
+    notes=lambda prompt, texts: load_encoder("minilm").notes(prompt, texts),
+)
+
+
+def told_by_t5(length: int) -> Text:
+    """Pictures' own captions, as T5 v1.1 base reads their first tokens."""
+
+    def encoder():  # loaded when first used
+        return load_encoder("t5", length, device())
+
+    return Text(
+        f"captions, as T5 v1.1 base reads their first {length} tokens",
+        encode=lambda texts: encoder().words(texts),
+        tell=lambda pictures: tell_own(encoder(), pictures),
+        notes=lambda prompt, texts: encoder().notes(prompt, texts),
+    )
+
+
+T5 = {length: told_by_t5(length) for length in (64, 128, 256)}
+TEXTS = {text.name: text for text in (CAPTIONS, WORDINGS, NAMES, PICTURES, VECTORS, MINILM, *T5.values())}
 
 
 def openais() -> Clip:

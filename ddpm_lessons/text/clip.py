@@ -4,6 +4,7 @@
 
 import json
 import logging
+import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -54,10 +55,7 @@ class Clip:
 
         Raises ValueError for an empty prompt.
         """
-        if isinstance(prompts, str) or not prompts or not all(isinstance(p, str) and p.strip() for p in prompts):
-            raise ValueError(
-                f'prompts are a list of texts with a word in each, such as ["a pink rose"], got {prompts!r}'
-            )
+        check_prompts(prompts)
         return self.tokenize(prompts)
 
     @torch.no_grad()
@@ -97,13 +95,33 @@ class Clip:
 
         texts: all training texts.
         """
-        seen = set(words_of(" ".join(texts)))
-        new = [w for w in dict.fromkeys(words_of(prompt)) if w not in seen]
-        notes = [f"no training text had the word{'s' * (len(new) > 1)} {', '.join(new[:5])}"] if new else []
+        new = new_words(prompt, texts)
+        listed = ", ".join(short(w) for w in new[:5])
+        notes = [f"no training text had the word{'s' * (len(new) > 1)} {listed}"] if new else []
         room = self.tokens([prompt]).shape[1]
         if len(tokenizer().encode(prompt)) + 2 > room:
             notes.append(f"only the first {room - 2} pieces of words are read")
         return notes
+
+
+def check_prompts(prompts: list[str]) -> None:
+    """Raise ValueError unless it is a list of texts with a word in each."""
+    if isinstance(prompts, str) or not prompts or not all(isinstance(p, str) and p.strip() for p in prompts):
+        got = reprlib.repr(prompts)
+        raise ValueError(f'prompts are a list of texts with a word in each, such as ["a pink rose"], got {got}')
+    if any("\ud800" <= c <= "\udfff" for p in prompts for c in p):  # bytes that the terminal sent in another encoding
+        raise ValueError(f"a prompt should be text in UTF-8, got {ascii(reprlib.repr(prompts))}")
+
+
+def new_words(prompt: str, texts: Sequence[str]) -> list[str]:
+    """The words of a prompt that none of the texts has."""
+    seen = set(words_of(" ".join(texts)))
+    return [w for w in dict.fromkeys(words_of(prompt)) if w not in seen]
+
+
+def short(word: str, most: int = 20) -> str:
+    """A word to be printed, cut where it is longer than any word."""
+    return word if len(word) <= most else f"{word[:most]}..."
 
 
 def words_of(text: str) -> list[str]:

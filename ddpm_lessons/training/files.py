@@ -3,6 +3,9 @@
 import hashlib
 import json
 import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -11,6 +14,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .run import Run
+
+LARGE = 1000  # rows of a table of which only the changed ones are stored
+ROWS, CHANGED = ".rows", ".changed"  # the ends of names: which rows those are, and what they hold
 
 
 def save_run(path: str | Path, run: Run, info: dict) -> None:
@@ -49,15 +55,26 @@ def load_run(path: str | Path, run: Run) -> dict:
 def save(path: str | Path, tensors: dict[str, Tensor], info: dict) -> None:
     """Write a safetensors file whole or not at all: the last good file stays until the new one is on the disk.
 
-    info: JSON that goes along; a checksum of the numbers does, too. Raises OSError, with the path and what to do, when
-    it cannot be written.
+    info: JSON that goes along; a checksum of all goes, too. Raises OSError, with the path and what to do, when it
+    cannot be written.
+    """
+    tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    told = json.dumps(info)
+    with whole(path) as new:
+        save_file(tensors, new, metadata={"ddpm_lessons": told, "sha256": digest(tensors, told)})
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """The name of a new file to write, for `with`; it takes the place of `path` when it is on the disk, not before.
+
+    Raises OSError, with the path and what to do, when it cannot be written: what was there stays.
     """
     path = Path(path)
-    tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     new = path.with_name(path.name + ".part")  # the same name every time: what a killed process leaves is overwritten
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, new, metadata={"ddpm_lessons": json.dumps(info), "sha256": digest(tensors)})
+        yield new
         with open(new, "rb+") as f:
             os.fsync(f.fileno())
         os.chmod(new, 0o644)  # safetensors writes for the owner alone
@@ -67,6 +84,16 @@ def save(path: str | Path, tensors: dict[str, Tensor], info: dict) -> None:
     finally:
         if new.is_file():
             new.unlink()
+
+
+def check_folder(folder: str | Path) -> None:
+    """Make a folder where there is none. Raises OSError, with what to do, when no file can be made in it."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as e:
+        raise OSError(f"nothing can be written in {folder} ({e.strerror or e}); name another --out") from e
 
 
 def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
@@ -80,7 +107,8 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     try:
         with safe_open(path, framework="pt") as f:
             said = f.metadata() or {}
-            info = json.loads(said.get("ddpm_lessons", "null"))
+            told = said.get("ddpm_lessons", "null")
+            info = json.loads(told)
             tensors = {k: f.get_tensor(k).clone() for k in f.keys()}  # no longer tied to the file
     except (SafetensorError, ValueError) as e:
         with open(path, "rb") as f:
@@ -91,26 +119,49 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict]:
         raise ValueError(f"{path} is cut short or no safetensors file ({e}); fetch or train it again") from e
     if not isinstance(info, dict):
         raise ValueError(f"{path} was not written by ddpm_lessons: it does not say which system it belongs to")
-    if said.get("sha256", digest(tensors)) != digest(tensors):
-        raise ValueError(f"{path} is damaged: its numbers are not those that were written; fetch or train it again")
+    if said.get("sha256") not in (digest(tensors, told), digest(tensors)):  # of the numbers alone in older files
+        raise ValueError(f"{path} is damaged: it does not hold what was written; fetch or train it again")
     return tensors, info
 
 
-def digest(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 of named tensors, their shapes and types.  Any device, any order of the names."""
-    found = hashlib.sha256()
+def digest(tensors: dict[str, Tensor], told: str = "") -> str:
+    """SHA-256 of a text and of named tensors, their shapes and types.  Any device, any order of the names."""
+    found = hashlib.sha256(told.encode())
     for name, value in sorted(tensors.items()):
         found.update(repr((name, str(value.dtype), tuple(value.shape))).encode())
         found.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 
+def changed_rows(tensors: dict[str, Tensor], build: Callable[[], nn.Module]) -> dict[str, Tensor]:
+    """Tensors without those rows of large tables that training left as a new net has them; `load_weights` adds them.
+
+    A text model has a row for each of 49,408 pieces of words, and most of those stand in no caption.
+    build: makes a new net, the same at each call as far as such tables are concerned.
+    """
+    tables = [k for k, v in tensors.items() if v.ndim == 2 and len(v) >= LARGE]
+    fresh, found = build().state_dict() if tables else {}, dict(tensors)
+    for name in tables:
+        before, now = fresh[name].cpu(), tensors[name].cpu()
+        if before.shape == now.shape:
+            rows = (now != before.to(now.dtype)).any(1).nonzero()[:, 0]
+            found |= {f"{name}{ROWS}": rows, f"{name}{CHANGED}": found.pop(name)[rows]}
+    return found
+
+
 def load_weights(net: nn.Module, tensors: dict[str, Tensor], path: str | Path) -> None:
-    """Put weights into a net. Raises ValueError when they belong to another one."""
+    """Put weights into a net. Raises ValueError when they belong to another one, or are not finite."""
+    if not all(v.isfinite().all() for v in tensors.values()):
+        raise ValueError(f"{path} holds numbers that are not finite: the training that made it went astray")
+    values = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     try:
-        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    except RuntimeError as e:
-        raise ValueError(f"{path} holds the weights of another net: {str(e).splitlines()[1].strip()[:150]}") from e
+        for name in [k.removesuffix(ROWS) for k in values if k.endswith(ROWS)]:
+            rows, changed = values.pop(name + ROWS), values.pop(name + CHANGED)
+            values[name] = net.state_dict()[name].cpu().index_copy(0, rows, changed)
+        net.load_state_dict(values)
+    except (KeyError, IndexError, RuntimeError) as e:
+        why = [line.strip() for line in str(e).splitlines()]
+        raise ValueError(f"{path} holds the weights of another net: {why[min(1, len(why) - 1)][:150]}") from e
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ class Run:
     lr: rises over the first 200 steps and, from step `fall` on, falls as sqrt(fall / step) (EDM2, arXiv 2312.02696):
     a rule that needs no end, so that a run can always go on.  decay: of the average, which is a copy up to step
     `average_from`;  seed: of all that is drawn;  parts: the submodules that have an optimiser each and take turns, as
-    ("generator", "discriminator"); one optimiser for all of the net otherwise.
+    ("generator", "discriminator"); one optimiser for all of the net otherwise;  betas: AdamW's.
     """
 
     net: nn.Module
@@ -27,6 +27,7 @@ class Run:
     fall: float = math.inf
     average_from: int = 0
     parts: tuple[str, ...] = ("",)
+    betas: tuple[float, float] = (0.9, 0.99)
     step: int = 0
     losses: list[float] = field(default_factory=list)
     ema: AveragedModel = field(init=False)
@@ -37,7 +38,7 @@ class Run:
         self.net = self.net.to(memory_format=torch.channels_last)  # twice as fast on a CPU, and on tensor cores
         self.ema = ema_of(self.net, self.decay, self.average_from)
         self.optimisers = [
-            torch.optim.AdamW(self.net.get_submodule(p).parameters(), lr=self.lr, betas=(0.9, 0.99), weight_decay=0.0)
+            torch.optim.AdamW(self.net.get_submodule(p).parameters(), lr=self.lr, betas=self.betas, weight_decay=0.0)
             for p in self.parts
         ]
 

@@ -1,0 +1,166 @@
+"""What lesson 13 measures, drawn: planes of latents, rings of points, and the four rivals beside photographs."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from .. import plots
+from ..plots import BLUE, GREEN, ORANGE, PURPLE, RED, SKY
+from ..rivals_toys import centres
+from .draw import INK
+from .lesson_14 import GREY
+
+COLOUR = {"autoencoder": GREY, "vae": BLUE, "gan": ORANGE, "diffusion": GREEN, "x0": PURPLE}
+NAME = {
+    "autoencoder": "autoencoder",
+    "vae": "VAE",
+    "gan": "GAN",
+    "diffusion": "diffusion",
+    "x0": "diffusion,\nanswer $x_0$",
+}
+
+
+def lineup(photo: Tensor, rows: dict[str, Tensor]) -> Figure:
+    """A photograph, large, beside rows of samples.  photo: (3, H, W), rows: name -> (n, 3, H, W)"""
+    n = len(next(iter(rows.values())))
+    with matplotlib.rc_context(plots.STYLE):
+        figure = Figure((11.4, 1.02 * len(rows) + 0.1), dpi=80, layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=[2.1, 9.3])
+        ax = left.subplots()
+        axes = right.subplots(len(rows), n, squeeze=False)
+    plots.picture(ax, photo)
+    ax.set_title("a photograph", fontsize=13)
+    for (name, x), row in zip(rows.items(), axes):
+        for one, place in zip(x, row):
+            plots.picture(place, one)
+        row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=13)
+    return figure
+
+
+def plane(z: Tensor, made: Tensor, colours: Tensor, title: str, draws: Tensor | None = None, limit=4.5) -> Figure:
+    """Latents as points, each in its picture's own mean colour, and what the decoder makes of places on a grid.
+
+    z: (N, 2), colours: (N, 3) in [0, 1], made: (k * k, 3, h, w) from the top left of [-2, 2]^2;  draws: (M, 2)
+    """
+    figure, ((left, right),) = plots.panels(1, 2, 4.3, 4.3)
+    left.scatter(*z.T, s=9, c=colours.numpy(), linewidths=0.2, edgecolors="#555555")
+    for radius in (1, 2):
+        left.add_patch(Circle((0, 0), radius, fill=False, color=RED, lw=1.2, ls="--"))
+    left.text(
+        limit, -limit + 0.15, r"$\mathcal{N}(0,I)$: 86 % within the outer circle", color=RED, ha="right", fontsize=10
+    )
+    if draws is not None:
+        left.plot(*draws.T, "x", color=RED, ms=8, mew=2)
+    left.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="$z_1$", ylabel="$z_2$", title=title)
+    k = math.isqrt(len(made))
+    plots.picture(right, make_grid(made, k, padding=1, pad_value=1.0))
+    right.set_title(r"the decoder on $[-2,2]^2$")
+    return figure
+
+
+def collapse(betas: Sequence[float], kl: Tensor, variances: Tensor) -> Figure:
+    """Nats of each latent number over beta: trained, and by (13.11).  kl: (len(betas), d), variances: (d,)"""
+    figure, ((ax,),) = plots.panels(1, 1, 7.5, 3.6)
+    fine = torch.logspace(math.log10(min(betas) / 2), math.log10(2 * max(betas)), 400)
+    for i, (v, colour, mark) in enumerate(zip(variances.tolist(), (BLUE, ORANGE), "os")):
+        ax.plot(fine, (0.5 * (v / fine).log()).clamp(min=0), color=colour, label=f"number {i + 1}: (13.11)")
+        ax.plot(betas, kl[:, i], mark, color=colour, ms=8, label=f"number {i + 1}: trained")
+        ax.axvline(v, color=colour, lw=0.8, ls=":")
+        ax.text(v * 1.05, 2.9, f"$s^2={v:.0f}$", color=colour, fontsize=11)
+    ax.set(xscale="log", xlabel=r"$\beta$", ylabel="KL of a latent number, nats", ylim=(-0.08, 3.2))
+    ax.legend(fontsize=10, loc="center right")
+    return figure
+
+
+def points(ax: Axes, x: Tensor, title: str, colour: str = BLUE) -> None:
+    """Points beside the ring's lumps.  (N, 2)"""
+    for c in centres().tolist():
+        ax.add_patch(Circle(c, 0.24, fill=False, color=RED, lw=1))
+    ax.scatter(*x.T, s=3, color=colour, alpha=0.5, linewidths=0)
+    ax.set(xlim=(-3, 3), ylim=(-3, 3), xticks=[], yticks=[], aspect="equal")
+    ax.set_title(title, fontsize=12)
+
+
+def rings(panels: dict[str, Tensor], columns: int | None = None, rows: Sequence[str] = ()) -> Figure:
+    """Panels of points around the ring.  panels: title -> (N, 2), in the order of reading"""
+    columns = columns or len(panels)
+    figure, axes = plots.panels(-(-len(panels) // columns), columns, 2.35, 2.55)
+    colours = (GREY, BLUE, ORANGE, RED, GREEN) if not rows else (ORANGE,) * columns + (RED,) * columns
+    for ax, (title, x), colour in zip(axes.flat, panels.items(), colours):
+        points(ax, x, title.rstrip(), colour)
+    for ax, name in zip(axes[:, 0], rows):
+        ax.set_ylabel(name, fontsize=12)
+    return figure
+
+
+def spread(record: dict[str, Any], rows: list[dict[str, Any]]) -> Figure:
+    """A dot for each seed, against the floor of photographs.  rows: runs of the record, `label` and `name` in each"""
+    figure, axes = plots.panels(1, 4, 3.2, 3.2, sharey=True)
+    names = list(dict.fromkeys(r["label"] for r in rows))
+    for ax, what, title in zip(
+        axes[0],
+        ("frechet", "kernel", "precision", "recall"),
+        ("Fréchet distance\n(lower is better)", "kernel distance\n(lower is better)", "precision\n(higher is better)",
+         "recall\n(higher is better)"),
+    ):  # fmt: skip
+        for r in rows:
+            ax.plot([r[what]], [names.index(r["label"])], "o", ms=9, alpha=0.75, color=COLOUR[r["name"]])
+        floor = record["photographs"]["floor"][what]
+        ax.axvline(floor, color=INK, lw=1, ls=":")
+        ax.text(floor, -0.62, "photographs", fontsize=9, ha="center")
+        ax.set(title=title, xlim=(min(0, floor), None))
+    axes[0, 0].set_yticks(range(len(names)), names)
+    axes[0, 0].set_ylim(len(names) - 0.5, -0.8)
+    return figure
+
+
+def kinds(shares: dict[str, Sequence[float]], names: Sequence[str]) -> Figure:
+    """Bars of the kinds that a classifier sees.  shares: of whom -> (5,)"""
+    figure, ((ax,),) = plots.panels(1, 1, 10, 3.4)
+    for y, share in enumerate(shares.values()):
+        left = 0.0
+        for k, (part, colour) in enumerate(zip(share, (SKY, ORANGE, RED, BLUE, PURPLE))):
+            ax.barh(y, part, 0.72, left, color=colour, alpha=0.85, label=names[k] if y == 0 else None)
+            if part >= 0.045:
+                ax.text(left + part / 2, y, f"{100 * part:.0f}", ha="center", va="center", fontsize=10)
+            left += part
+    ax.set_yticks(range(len(shares)), shares.keys())
+    ax.invert_yaxis()
+    ax.set(xlabel="share of 500 pictures", xlim=(0, 1))
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside right center", frameon=False)
+    return figure
+
+
+def pace(rows: list[dict[str, Any]], floor: float) -> Figure:
+    """Quality over time: the Fréchet distance over milliseconds a picture.  rows: as for `spread`"""
+    figure, ((ax,),) = plots.panels(1, 1, 7.5, 3.6)
+    for r in rows:
+        ax.plot([1000 * r["seconds"]], [r["frechet"]], "o", ms=10, alpha=0.75, color=COLOUR[r["name"]])
+    for label in dict.fromkeys(r["label"] for r in rows):
+        mine = [r for r in rows if r["label"] == label]
+        at = 1000 * sum(r["seconds"] for r in mine) / len(mine), sum(r["frechet"] for r in mine) / len(mine)
+        ax.annotate(label, at, (12, 0), textcoords="offset points", color=COLOUR[mine[0]["name"]], va="center")
+    ax.axhline(floor, color=INK, lw=1, ls=":")
+    ax.text(0.98, floor, "photographs", transform=ax.get_yaxis_transform(), fontsize=10, va="bottom", ha="right")
+    ax.set(xscale="log", xlabel="milliseconds of one core for a picture", ylabel="Fréchet distance", ylim=(0, None))
+    ax.margins(x=0.25)
+    return figure
+
+
+def swept(sweep: list[dict[str, Any]]) -> Figure:
+    """The big VAE's latent numbers in use and the error of its copies, over beta.  sweep: records with kl and mse"""
+    figure, (axes,) = plots.panels(1, 2, 4.6, 3.2)
+    names = [f"{r['beta']:g}" for r in sweep]
+    axes[0].bar(names, [sum(v > 0.1 for v in r["kl"]) for r in sweep], color=BLUE)
+    axes[0].set(xlabel=r"$\beta$", ylabel="latent numbers in use, of 64")
+    axes[1].plot(names, [r["mse"] for r in sweep], "o-", color=RED)
+    axes[1].set(xlabel=r"$\beta$", ylabel="squared error of a copy", ylim=(0, None))
+    return figure

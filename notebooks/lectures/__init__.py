@@ -1,0 +1,1 @@
+"""Slides, pages, figures and handouts, made from the lessons by nbconvert. In notebooks/: python -m lectures slides"""
