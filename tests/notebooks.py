@@ -97,7 +97,7 @@ def times(chosen: list[Path]) -> int:
         print(f"{path.stem:24} {took[path.stem]:4.0f} s{'  MORE THAN 90' * (took[path.stem] > EACH)}", flush=True)
     whole, slowest = sum(took.values()), max(took, key=took.get)
     print(
-        f"{len(took)} notebooks in {whole / 60:.1f} minutes of {ALL / 60:.0f}, {os.cpu_count()} cores; slowest: {slowest}"
+        f"{len(took)} notebooks: {whole / 60:.1f} of {ALL / 60:.0f} minutes, {os.cpu_count()} cores; slowest {slowest}"
     )
     return sum(t > EACH for t in took.values()) + (whole > ALL)
 

@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 
 WIDTHS = (34, 66, 24, 6)
-GROUPS = ("training", "weights", "downloads", "pictures", "prompts")
+GROUPS = ("training", "room", "weights", "downloads", "archives", "pictures", "folders", "prompts")
 
 
 def row(*cells: str) -> str:
@@ -38,7 +38,8 @@ def tried(fault) -> tuple[str, str, bool]:
         return line.replace(str(there), "DIR"), lost, True
     except AssertionError as e:
         where = traceback.extract_tb(e.__traceback__)[-1]
-        return f"{e or where.line}".replace(str(there), "DIR")[-900:], "?", False
+        what = str(e) or f"{where.line}, {Path(where.filename).name}:{where.lineno}"
+        return what.replace(str(there), "DIR")[-900:], "?", False
     except Exception as e:
         where = traceback.extract_tb(e.__traceback__)[-1]
         return f"{type(e).__name__} at {Path(where.filename).name}:{where.lineno}: {e}"[:900], "?", False

@@ -55,12 +55,16 @@ def test_every_displayed_equation_has_an_id_and_every_id_a_test(name):
         assert asserts & (words(mine[0]) | {mine[0].name}), f"({i}): its test asserts nothing"
 
 
+IN_PREPARATION = {"13", "15", "16"} - {name[:2] for name in LESSONS}  # their code and tests came first
+
+
 def test_the_ids_that_the_package_names_stand_in_the_notebooks():
     ids = {i for name in LESSONS for i in re.findall(r"\\tag\{(\d+\.\d+)\}", prose(name))}
     for path in (tool.ROOT / "ddpm_lessons").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 named = re.findall(r"\((\d+\.\d+)\)", ast.get_docstring(node) or "")
+                named = [i for i in named if i.split(".")[0] not in IN_PREPARATION]
                 assert set(named) <= ids, f"{path.name} {node.name} names {set(named) - ids}, which no lesson shows"
 
 

@@ -7,18 +7,22 @@ from ddpm_lessons import __main__ as command
 from ddpm_lessons.cli import train as cli
 from ddpm_lessons.cli.estimate import CORE, T4, counted, work
 from ddpm_lessons.cli.train import with_batch
+from ddpm_lessons.data import sets
 from ddpm_lessons.systems import registry
-from ddpm_lessons.training import fast_precision
+from ddpm_lessons.training import fast_precision, loop
 from ddpm_lessons.training.files import load
 
 CARDS = {"P100": ((6, 0), None), "T4": ((7, 5), torch.float16), "A100": ((8, 0), torch.bfloat16)}
+
+
+drawn = sets.drawn
 
 
 @pytest.fixture(params=CARDS)
 def card(request, monkeypatch):
     """A graphics card that tells its capability and leaves the arithmetic to the CPU -> its precision."""
     capability, precision = CARDS[request.param]
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(sets, "drawn", lambda n, size, rng: drawn(40, size, rng))
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: capability)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *a: True)  # as a T4 says, which emulates it
     asked = []
@@ -46,10 +50,13 @@ def test_the_whole_of_training_in_the_cards_precision(card, tmp_path, capsys):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "autocast", noted)
         first = train(tmp_path, 3)
-    assert seen and set(seen) == {card}
+    assert seen[:3] == [card] * 3  # one for each step; sampling comes after
     said = capsys.readouterr().out
     assert f"cpu, {str(card or torch.float32).removeprefix('torch.')}, from step 0, to step 3" in said
     assert (first["scaler"] is not None) == (card is torch.float16)  # small gradients vanish in float16 alone
+    system = with_batch(registry.system("drawn"), 4)
+    whole = [log.loss for log in loop.train(system.run(), system.batches(system.pictures()), system.losses, 3)]
+    assert first["tensors"]["losses"].tolist() == pytest.approx(whole, rel=0.01)  # half the bits lose next to nothing
     again = train(tmp_path, 5, "--resume")
     assert again["step"] == 5 and len(again["tensors"]["losses"]) == 5
     if card is torch.float16:
@@ -57,13 +64,6 @@ def test_the_whole_of_training_in_the_cards_precision(card, tmp_path, capsys):
     weights = {k: v for k, v in again["tensors"].items() if k.startswith(("net.", "ema.", "opt."))}
     assert all(v.isfinite().all() and v.dtype != torch.float16 for v in weights.values() if v.is_floating_point())
     assert (tmp_path / "drawn.png").exists()
-
-
-def test_half_precision_loses_next_to_nothing(card, tmp_path, monkeypatch):
-    """The first losses are those of float32 within a hundredth."""
-    losses = train(tmp_path / "card", 3)["tensors"]["losses"]
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: (6, 0))
-    torch.testing.assert_close(train(tmp_path / "whole", 3)["tensors"]["losses"], losses, rtol=0.01, atol=0)
 
 
 def test_flops_and_bytes_of_a_convolution_are_counted():
@@ -84,12 +84,14 @@ def test_a_large_batch_is_extrapolated_exactly(name):
     assert six.parameters == small.parameters and len(six.operations) == len(small.operations)
     assert small.flops * 6 / 4 == pytest.approx(six.flops, rel=0.02)
     assert small.memory < six.memory < 1.5 * small.memory
-    assert six.seconds(T4) < 0.2 * six.seconds(CORE)
+    assert six.seconds(T4) < six.seconds(CORE)
 
 
 def test_estimates_are_printed(capsys):
-    assert command.main(["estimate", "digits", "mnist_text"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[1].startswith("digits") and "GFLOP" in lines[1] and lines[1].rstrip().endswith("min")
+    names = ["digits", "mnist_text", "autoencoder", "gan", "prior"]  # one of a kind
+    assert command.main(["estimate", *names]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:6]
+    assert [line.split()[0] for line in lines] == names
+    assert all("GFLOP" in line and line.endswith(("min", "hours")) for line in lines)
     assert command.main(["estimate", "elephants"]) == 1
     assert "there is no system 'elephants'" in capsys.readouterr().err

@@ -120,17 +120,19 @@ def test_15_8_noise_hides_a_mistake():
         near(measured / (schedule.snr(torch.tensor([r]))[0] * (u - other).square().sum() / 2), 1.0, 0.02)
 
 
-@pytest.mark.parametrize("s, d, r", [(1.0, 0.4, 100), (0.3, 0.5, 300), (2.0, 1.5, 500)])
-def test_15_9_what_a_believer_pays(s, d, r):
-    schedule = schedules.cosine(1000)
-    a = schedule.alpha_bar[r]
-    u, mistake, eps = (torch.randn(1_000_000, dtype=F64, generator=seeded(i)) for i in range(3))
-    seen = (a.sqrt() * (s * u + d * mistake) + (1 - a).sqrt() * eps) / a.sqrt()
+@pytest.mark.parametrize("s, p, r", [(1.0, 0.4, 100), (0.3, 0.1, 300), (0.5, 1.5, 500)])
+def test_15_9_how_strong_a_repainted_wave_is(s, p, r):
+    """Draw what is seen, then the wave from the belief in it; that belief is right for pictures without mistakes."""
+    a = schedules.cosine(1000).alpha_bar[r]
     snr = float(a / (1 - a))
     g = s**2 / (s**2 + 1 / snr)
-    honest = (a.sqrt() * s * u + (1 - a).sqrt() * eps) / a.sqrt()
-    near((s * u * honest).mean() / honest.square().mean(), g, 0.01)  # g is the best factor if there are no mistakes
-    near((s * u - g * seen).square().mean(), (1 - g) * s**2 + g**2 * d**2, 0.01)
+    true, weak, eps, own = (torch.randn(1_000_000, dtype=F64, generator=seeded(i)) for i in range(4))
+    seen = s * true + eps / snr**0.5  # a photograph's wave
+    near((s * true * seen).mean() / seen.square().mean(), g, 0.01)
+    near((s * true - g * seen).square().mean(), (1 - g) * s**2, 0.01)
+    drawn = lambda y: g * y + ((1 - g) * s**2) ** 0.5 * own  # noqa: E731
+    near(drawn(seen).square().mean(), s**2, 0.01)
+    near(drawn(p * weak + eps / snr**0.5).square().mean(), g**2 * p**2 + (1 - g**2) * s**2, 0.01)
 
 
 def test_what_the_network_does_with_a_text():

@@ -31,7 +31,7 @@ CLASSES = ("black", "white")
 @pytest.fixture
 def small(monkeypatch):
     """A prior for two vectors, trained for a moment."""
-    made = prior.replace(prior.prior(), net=SMALL, text=LABELS, classes=CLASSES, sampler=prior.ddpm, batch=32)
+    made = prior.replace(prior.prior(), net=SMALL, text=LABELS, classes=CLASSES, batch=32)
     run = made.run(0)
 
     def batch(rng):

@@ -48,6 +48,22 @@ def test_a_file_with_an_older_checksum_opens_and_one_without_any_does_not(tmp_pa
         load(tmp_path / "x")
 
 
+def test_what_a_killed_save_left_is_removed(tmp_path, monkeypatch):
+    """safetensors writes to a file of a random name first: kill -9 would leave one more each time."""
+
+    def killed(tensors, path, metadata):
+        (Path(path).parent / ".tmpX1y2Z3").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as m:
+        m.setattr("ddpm_lessons.training.files.save_file", killed)
+        m.setattr("shutil.rmtree", lambda *a, **kw: None)  # no time to clean up
+        with pytest.raises(KeyboardInterrupt):
+            save(tmp_path / "x", {"a": torch.ones(3)}, {})
+    save(tmp_path / "x", {"a": torch.ones(3)}, {})
+    assert os.listdir(tmp_path) == ["x"]
+
+
 # pictures
 
 

@@ -662,15 +662,18 @@ def test_the_classifier_of_agreement_has_not_seen_what_it_is_measured_with(quick
 
 
 def test_nothing_has_changed_since_the_move():
-    """Samples of each bundled file, two of seed 0 in 4 steps, as the package before its wings drew them."""
+    """Samples of each file bundled then, two of seed 0 in 4 steps, as the package before its wings drew them.
+
+    flowers_text has been trained on since, with other texts.
+    """
     before = load_file(Path(__file__).with_name("before_the_move.safetensors"))
-    prompts = {"flowers_text": ["a pink rose", "a yellow sunflower"], "mnist_text": ["a six", "draw a two"]}
+    prompts = {"mnist_text": ["a six", "draw a two"]}
     for name in ("flowers", "cifar10_small", *prompts):
         found, net = systems.bundled(name)
-        scale = 4.0 if name == "flowers_text" else None  # its default then
-        *_, last = found.sample(net, prompts.get(name, torch.tensor([0, 3])), 4, scale)
+        *_, last = found.sample(net, prompts.get(name, torch.tensor([0, 3])), 4)
         torch.testing.assert_close(last.x, before[name], rtol=0, atol=1e-4)
-    torch.testing.assert_close(load_clip().texts(prompts["flowers_text"]), before["clip"], rtol=0, atol=1e-4)
+    texts = load_clip().texts(["a pink rose", "a yellow sunflower"])
+    torch.testing.assert_close(texts, before["clip"], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

@@ -45,7 +45,7 @@ class Machine:
 
 # peaks: NVIDIA's data sheet; share and start: fitted to what NVIDIA measured of ResNet-50 on a T4 (the benchmark)
 T4 = Machine(65e12, 320e9, share=0.25, start=50e-6, width=0.5)
-CORE = Machine(90e9, 20e9, share=0.85, start=10e-6, width=1.0)  # of a server's processor, as the benchmark measured
+CORE = Machine(200e9, 20e9, share=0.4, start=10e-6, width=0.5)  # a server's in bfloat16, as the benchmark measured
 
 
 class Operation(NamedTuple):
@@ -147,7 +147,7 @@ def example(system: System) -> Batch:
     """The system's batches of a few drawn pictures; what it is told is right in its shape alone."""
     n = 800 if system.batch is None else 40  # where the system decides, its batch grows with the data
     x, _ = draw(torch.arange(n) % 5, system.size + 16, torch.Generator().manual_seed(0))
-    x = x[:, :1] if getattr(system, "channels", 3) == 1 else x
+    x = x[:, :1] if getattr(system, "net", {}).get("channels") == 1 else x
     if getattr(system, "text", None):  # no text model has to be fetched
         system = replace(system, text=Text("zeros", lambda prompts: None, lambda pictures: zeros(system.net)))
     return system.batches(Pictures(x, torch.arange(n) % len(system.classes), system.classes, "drawn"))

@@ -151,7 +151,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 with tarfile.open(archive) as tar:
                     tar.extractall(new, filter="data")
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, gzip.BadGzipFile, RuntimeError) as e:
-            why = str(e).split("\n")[0]
+            why = str(e).split("\n")[0].rstrip(":")
             raise ValueError(f"{archive.name} was not unpacked: {why}") from e
         for f in new.iterdir():
             if not (folder / f.name).exists():

@@ -141,6 +141,6 @@ def flowers_cascade() -> Cascade:
         about="photographs of five flowers at 128 px, from a prompt, through a picture of 32 px and latents",
         net=of.net | dict(channels=of.net["channels"] + COLOURS + 1, out=of.net["channels"]),
         sampler=ddim,  # ancestral steps leave a grain that a short training does not paint over
-        scale=1.5,
+        scale=2.0,
         minutes=120,
     )

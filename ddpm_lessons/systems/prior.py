@@ -15,7 +15,7 @@ from ..data.captions import caption, colours
 from ..guidance import clipped
 from ..networks.transformer import VectorTransformer
 from ..predict import X0
-from ..samplers import Step, ddpm
+from ..samplers import Step, ddim
 from ..text.captioning import VECTORS, WORDINGS, spread, vectors, words_clip
 from ..training.loop import Batch
 from .cascade import first
@@ -140,7 +140,7 @@ def prior() -> Prior:
         fall=1000,
         text=WORDINGS,
         limit=partial(clipped, limit=5.0),
-        sampler=ddpm,
+        sampler=ddim,
         scale=1.0,
         minutes=8,
     )

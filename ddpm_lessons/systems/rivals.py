@@ -206,6 +206,7 @@ class GanTraining(Painter):
 
     name: str = "gan"
     about: str = "photographs of flowers at 64 px, by a generative adversarial network"
+    batch: int = 16
     lr: float = 2e-3
     penalty: float = 1.0
     betas: tuple[float, float] = (0.5, 0.99)

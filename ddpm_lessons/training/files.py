@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,6 +63,7 @@ def save(path: str | Path, tensors: dict[str, Tensor], info: dict) -> None:
     told = json.dumps(info)
     with whole(path) as new:
         save_file(tensors, new, metadata={"ddpm_lessons": told, "sha256": digest(tensors, told)})
+        os.chmod(new, 0o644)  # safetensors writes for the owner alone
 
 
 @contextmanager
@@ -71,19 +73,26 @@ def whole(path: str | Path) -> Iterator[Path]:
     Raises OSError, with the path and what to do, when it cannot be written: what was there stays.
     """
     path = Path(path)
-    new = path.with_name(path.name + ".part")  # the same name every time: what a killed process leaves is overwritten
+    # a folder for what is half written, with the same name every time: what a killed process leaves in it, also files
+    # of safetensors' own names, is removed
+    room = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield new
-        with open(new, "rb+") as f:
+        _clear(room)
+        room.mkdir(parents=True)
+        yield room / path.name
+        with open(room / path.name, "rb+") as f:
             os.fsync(f.fileno())
-        os.chmod(new, 0o644)  # safetensors writes for the owner alone
-        os.replace(new, path)
+        os.replace(room / path.name, path)
     except (OSError, SafetensorError) as e:
         raise OSError(f"could not write {path}: {e}. What was there is unharmed; is the disk full?") from e
     finally:
-        if new.is_file():
-            new.unlink()
+        _clear(room)
+
+
+def _clear(room: Path) -> None:
+    shutil.rmtree(room, ignore_errors=True)
+    if room.is_file():  # what a download or an older version left
+        room.unlink()
 
 
 def check_folder(folder: str | Path) -> None:

@@ -20,9 +20,9 @@ import psutil
 import torch
 from torchvision.models import resnet50
 
-from ddpm_lessons.cli.estimate import CORE, T4, counted, example, grown, work
+from ddpm_lessons.cli.estimate import CORE, T4, Machine, counted, example, grown, work
 from ddpm_lessons.systems import registry
-from ddpm_lessons.training import train
+from ddpm_lessons.training import fast_precision, train
 
 NAMES = ("digits", "flowers", "flowers_text", "mnist_text", "cifar10_small", "autoencoder", "flowers_cascade", "clip")
 # github.com/NVIDIA/DeepLearningExamples, resnet50v1.5 for PyTorch, "Inference performance: NVIDIA T4"
@@ -46,21 +46,21 @@ def quickest(f: Callable[[], object], times: int) -> float:
     return min(taken)
 
 
-def peaks() -> tuple[float, float]:
+def peaks(dtype: torch.dtype) -> tuple[float, float]:
     """FLOPs and bytes a second at best."""
-    a, big = torch.randn(1024, 1024), torch.randn(2**25)
+    a, big = torch.randn(1024, 1024).to(dtype), torch.randn(2**25)
     into = torch.empty_like(big)
     return 2 * 1024**3 / quickest(lambda: a @ a, 10), 2 * 4 * 2**25 / quickest(lambda: into.copy_(big), 5)
 
 
-def measured(name: str, into) -> None:
+def measured(name: str, precision: torch.dtype | None, into) -> None:
     """Seconds a step, and by how many bytes the process grows in four steps."""
     torch.set_num_threads(1)
     system, own = registry.system(name), psutil.Process()
     run, batch = system.run(), example(system)
     batch(torch.Generator().manual_seed(0))
     before, sizes, taken = own.memory_info().rss, [], []
-    steps, begin = train(run, batch, system.losses, 4), time.process_time()
+    steps, begin = train(run, batch, system.losses, 4, precision), time.process_time()
     threading.Thread(target=watch, args=(own, sizes), daemon=True).start()
     for _ in steps:
         taken.append(time.process_time() - begin)
@@ -77,14 +77,21 @@ def watch(process: psutil.Process, sizes: list[int]) -> None:
 
 def main(names: list[str]) -> None:
     torch.set_num_threads(1)
-    flops, bandwidth = peaks()
-    here = replace(CORE, flops=flops, bandwidth=bandwidth)
-    print(f"one core: {flops / 1e9:.0f} GFLOPS, {bandwidth / 1e9:.1f} GB/s\n")
+    for precision in dict.fromkeys((None, fast_precision("cpu"))):
+        here = CORE if precision else replace(CORE, share=0.85, width=1.0)
+        flops, bandwidth = peaks(precision or torch.float32)
+        print(f"one core, {precision or torch.float32}: {flops / 1e9:.0f} GFLOPS, {bandwidth / 1e9:.1f} GB/s\n")
+        table(names, replace(here, flops=flops, bandwidth=bandwidth), precision)
+    resnet()
+
+
+def table(names: list[str], here: Machine, precision: torch.dtype | None) -> None:
+    """Predicted and measured steps of the systems."""
     print(f"{'':16} {'GFLOP':>7} {'predicted':>10} {'measured':>9} {'ratio':>6}   {'GB predicted':>12} {'grew by':>8}")
     ratios, spawn = [], multiprocessing.get_context("spawn")
     for name in names or NAMES:
         found, said = work(registry.system(name)), spawn.Queue()
-        process = spawn.Process(target=measured, args=(name, said))
+        process = spawn.Process(target=measured, args=(name, precision, said))
         process.start()
         seconds, grew = said.get()
         process.join()
@@ -95,6 +102,10 @@ def main(names: list[str]) -> None:
             flush=True,
         )
     print(f"ratios {min(ratios):.2f} to {max(ratios):.2f}, geometric mean {statistics.geometric_mean(ratios):.2f}\n")
+
+
+def resnet() -> None:
+    """Predicted and published pictures a second."""
     net = resnet50().eval()
     x = torch.randn(4, 3, 224, 224)
     two, four = (counted(net, [lambda n=n: net(x[:n])], back=False) for n in (2, 4))

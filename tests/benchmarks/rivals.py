@@ -226,7 +226,7 @@ def table() -> None:
     print(record["photographs"])
     for row in record["runs"]:
         print(row["name"], f"seed {row['seed']}, {row['minutes']:g} min, {row['steps']} steps, {row['seconds']:.4f} s")
-        for found in (row, row.get("fitted", {})):
+        for found in filter(None, (row, row.get("fitted"))):
             print("   ", {k: found.get(k) for k in (*record["photographs"]["floor"], "sharpness", "kinds", "varied")})
     for row in record["sweep"]:
         used = sum(v > 0.1 for v in row["kl"])

@@ -95,7 +95,7 @@ def lab(chromium, tmp_path_factory):
                 if cell.cell_type == "code":
                     cell.outputs, cell.execution_count = [], None
             nbformat.write(nb, folder / "work" / path.name)
-            return Lesson(f"{address}/lab/tree/{path.name}?token=course", folder / "work" / path.name)
+            return Lesson(f"{address}/lab/tree/{path.name}?token=course&reset", folder / "work" / path.name)
 
         yield lesson
     finally:

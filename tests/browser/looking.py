@@ -20,7 +20,17 @@ def waiting(until, seconds: float, otherwise: str):
 
 def pixels(locator) -> np.ndarray:
     """What a reader sees of an element: (H, W, 3), 0 to 255."""
-    return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert("RGB"), float)
+    from playwright.sync_api import Error  # here: without playwright the tests should be collected, and skip
+
+    def shot():
+        try:
+            return locator.screenshot()
+        except Error as e:  # a widget puts a new image in place of the one that is being looked at
+            if "not attached" not in str(e):
+                raise
+
+    seen = waiting(shot, 30, "the picture does not come to rest")
+    return np.asarray(Image.open(io.BytesIO(seen)).convert("RGB"), float)
 
 
 def is_picture(seen: np.ndarray) -> bool:

@@ -113,8 +113,11 @@ def forked(work: Callable[[], int | None], there: Path) -> Said:
 
 
 def command(there: Path, *argv, before: Callable[[], object] = lambda: None) -> Said:
-    """The command line in a forked process. before: what is done to that process first, a mock or a limit."""
-    return forked(lambda: (before(), main(*argv))[1], there)
+    """The command line in a forked process that stands in the folder.
+
+    before: what is done to that process first, a mock or a limit.
+    """
+    return forked(lambda: (os.chdir(there), before(), main(*argv))[2], there)
 
 
 def real(*argv, shell: str = "", **env: str | None) -> Said:

@@ -94,15 +94,20 @@ def grid(x: Tensor, rows: Sequence[str], columns: Sequence[str], side: float = 1
 
 
 def maps(
-    mean: Sequence[Tensor], looks: Sequence[Tensor], names: Sequence[Sequence[str]], title: str, point: int = -1
+    mean: Sequence[Tensor],
+    looks: Sequence[Tensor],
+    names: Sequence[Sequence[str]],
+    title: str,
+    point: Sequence[int] = (),
 ) -> Figure:
     """Where each word is looked at, laid over a mean picture; each map has a colour scale of its own.
 
-    mean: a picture (3, H, W) for each row;  looks: (words, h, w) for each row;  names: of each row's words;
-    point: the number of the word whose name is red. The least and the greatest weight, in per cent, stand over the map.
+    mean: a picture (3, H, W) for each row;  looks: (words, h, w) for each row;  names: of each row's words, not always
+    as many;  point: the number of the word of each row whose name is red. The least and the greatest weight, in per
+    cent, stand over the map.
     """
-    figure, axes = panels(len(mean), 1 + len(names[0]), 1.2, 1.65)
-    for ax_row, x, of_row, of_words in zip(axes, mean, looks, names):
+    figure, axes = panels(len(mean), 1 + max(map(len, names)), 1.1, 1.55)
+    for k, (ax_row, x, of_row, of_words) in enumerate(zip(axes, mean, looks, names, strict=True)):
         picture(ax_row[0], x)
         ax_row[0].set_title(title, fontsize=11)
         grey = x.mean(0, keepdim=True).expand(3, -1, -1)
@@ -111,8 +116,12 @@ def maps(
             large = F.interpolate(a[None, None], size=x.shape[1:], mode="bicubic")[0, 0]
             ax.imshow(large, cmap="inferno", alpha=0.65, vmin=a.min(), vmax=a.max(), interpolation="bicubic")
             ax.set_title(
-                f"{name}\n{100 * a.min():.0f} to {100 * a.max():.0f} %", fontsize=11, color=RED if i == point else INK
+                f"{name}\n{100 * a.min():.0f} to {100 * a.max():.0f} %",
+                fontsize=11,
+                color=RED if point and i == point[k] else INK,
             )
+        for ax in ax_row[1 + len(of_words) :]:
+            ax.axis("off")
     return figure
 
 

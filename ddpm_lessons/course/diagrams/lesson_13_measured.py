@@ -28,6 +28,35 @@ NAME = {
 }
 
 
+def labelled(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each way of sampling each run of data/rivals.json, as in data/rivals.jpg, with a `label`."""
+    rows, usual = [], min(run["minutes"] for run in record["runs"])
+    for run in record["runs"]:
+        longer = f",\n{run['minutes']:.0f} minutes" if run["minutes"] > 1.5 * usual else ""
+        rows.append(run | {"label": NAME[run["name"]] + longer})
+        if "fitted" in run:
+            rows.append(run | run["fitted"] | {"label": "autoencoder,\nfitted"})
+    return rows
+
+
+def table(record: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """The mean over seeds and, in brackets, how far the largest is from the smallest; a line for each label."""
+    lines = [f"{'':22} seeds  minutes  Fréchet        kernel          precision  recall  sharpness  ms a picture"]
+    for label in dict.fromkeys(r["label"] for r in rows):
+        mine = [r for r in rows if r["label"] == label]
+        mean = {k: sum(r[k] for r in mine) / len(mine) for k, v in mine[0].items() if isinstance(v, int | float)}
+        f, k = (max(r[what] for r in mine) - min(r[what] for r in mine) for what in ("frechet", "kernel"))
+        name = label.replace("\n", " ").replace("$", "")
+        lines.append(
+            f"{name:22} {len(mine):5} {mean['minutes']:8.1f} {mean['frechet']:8.0f} ({f:3.0f}) {mean['kernel']:9.3f} "
+            f"({k:.3f}) {mean['precision']:10.2f} {mean['recall']:7.2f} {mean['sharpness']:10.2f} "
+            f"{1000 * mean['seconds']:13.2f}"
+        )
+    f, k, precision, recall = record["photographs"]["floor"].values()
+    lines.append(f"{'photographs (floor)':37} {f:8.0f} {k:15.3f} {precision:18.2f} {recall:7.2f} {1:10.2f}")
+    return "\n".join(lines)
+
+
 def lineup(photo: Tensor, rows: dict[str, Tensor]) -> Figure:
     """A photograph, large, beside rows of samples.  photo: (3, H, W), rows: name -> (n, 3, H, W)"""
     n = len(next(iter(rows.values())))
@@ -122,8 +151,14 @@ def spread(record: dict[str, Any], rows: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def kinds(shares: dict[str, Sequence[float]], names: Sequence[str]) -> Figure:
-    """Bars of the kinds that a classifier sees.  shares: of whom -> (5,)"""
+def kinds(record: dict[str, Any], rows: list[dict[str, Any]], names: Sequence[str]) -> Figure:
+    """Bars of the kinds that a classifier sees, means over seeds, with how many there are in effect."""
+    shares = {f"photographs ({record['photographs']['varied']:.1f})": record["photographs"]["kinds"]}
+    for label in dict.fromkeys(r["label"] for r in rows):
+        mine = [r for r in rows if r["label"] == label]
+        effect = sum(r["varied"] for r in mine) / len(mine)
+        found = zip(*(r["kinds"] for r in mine))
+        shares[f"{label.replace(chr(10), ' ')} ({effect:.1f})"] = [sum(part) / len(mine) for part in found]
     figure, ((ax,),) = plots.panels(1, 1, 10, 3.4)
     for y, share in enumerate(shares.values()):
         left = 0.0
@@ -141,17 +176,17 @@ def kinds(shares: dict[str, Sequence[float]], names: Sequence[str]) -> Figure:
 
 def pace(rows: list[dict[str, Any]], floor: float) -> Figure:
     """Quality over time: the Fréchet distance over milliseconds a picture.  rows: as for `spread`"""
-    figure, ((ax,),) = plots.panels(1, 1, 7.5, 3.6)
+    figure, ((ax,),) = plots.panels(1, 1, 9, 3.6)
+    marks = dict(zip(dict.fromkeys(r["label"] for r in rows), "osD^vPX"))
     for r in rows:
-        ax.plot([1000 * r["seconds"]], [r["frechet"]], "o", ms=10, alpha=0.75, color=COLOUR[r["name"]])
-    for label in dict.fromkeys(r["label"] for r in rows):
-        mine = [r for r in rows if r["label"] == label]
-        at = 1000 * sum(r["seconds"] for r in mine) / len(mine), sum(r["frechet"] for r in mine) / len(mine)
-        ax.annotate(label, at, (12, 0), textcoords="offset points", color=COLOUR[mine[0]["name"]], va="center")
+        ax.plot([1000 * r["seconds"]], [r["frechet"]], marks[r["label"]], ms=10, alpha=0.75, color=COLOUR[r["name"]],
+                label=r["label"].replace("\n", " "))  # fmt: skip
     ax.axhline(floor, color=INK, lw=1, ls=":")
     ax.text(0.98, floor, "photographs", transform=ax.get_yaxis_transform(), fontsize=10, va="bottom", ha="right")
     ax.set(xscale="log", xlabel="milliseconds of one core for a picture", ylabel="Fréchet distance", ylim=(0, None))
     ax.margins(x=0.25)
+    handles = {label: handle for handle, label in zip(*ax.get_legend_handles_labels())}
+    figure.legend(handles.values(), handles.keys(), loc="outside right center", frameon=False)
     return figure
 
 

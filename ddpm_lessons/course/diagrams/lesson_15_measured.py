@@ -9,7 +9,6 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ...schedules import Schedule
 from ..plots import BLUE, COLOURS, GREEN, ORANGE, PURPLE, RED, STYLE, panels, picture
 from .draw import INK
 
@@ -20,7 +19,7 @@ NEW = {  # words for colours that no caption has, and what people would say in p
     "mauve": "purple", "plum": "purple", "apricot": "orange", "peach": "orange", "canary": "yellow",
     "sunny": "yellow", "snowy": "white", "milky": "white",
 }  # fmt: skip
-LOOKS = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, ":"), (RED, "-"), (INK, "--"))
+LOOKS = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (RED, (0, (5, 1, 1, 1, 1, 1))), (PURPLE, ":"), (INK, (0, (1, 2))))
 
 
 def token_sizes(rows: Sequence[tuple[str, float, float]]) -> Figure:
@@ -41,13 +40,13 @@ def weights(curves: dict[str, Callable[[Tensor], Tensor]], photo: Tensor, eps: T
         ax = figure.add_axes((0.09, 0.36, 0.89, 0.62))
     log_snr = torch.linspace(-4, 4, 401, dtype=torch.float64)
     for (name, weight), (colour, line) in zip(curves.items(), LOOKS):
-        ax.plot(log_snr, weight(10**log_snr), line, color=colour, label=name)
-    ax.set(yscale="log", xlim=(-4, 4), ylim=(1e-4, 1e3), ylabel="weight $w$ of $|x_0-\\hat x_0|^2$")
+        ax.plot(log_snr, weight(10**log_snr), linestyle=line, color=colour, label=name)
+    ax.set(yscale="log", xlim=(-4, 4), ylim=(1e-4, 1e5), ylabel="weight $w$ of $|x_0-\\hat x_0|^2$")
     ax.set_xlabel(r"$\log_{10}\mathrm{SNR}$", labelpad=2)
     for left, right, name in ((-4, -2, "coarse"), (-2, 0, "content"), (0, 4, "clean-up")):
         ax.axvspan(left, right, color=SHADES[name], alpha=0.12, lw=0)
-        ax.text((left + right) / 2, 450, name, ha="center", va="top", fontsize=13, color=INK)
-    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(0.0, 0.9), fontsize=12)
+        ax.text((left + right) / 2, 4e4, name, ha="center", va="top", fontsize=13, color=INK)
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(0.0, 0.93), fontsize=12)
     side = 0.89 / 8.4
     for where in (-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5):
         bar = 10**where / (1 + 10**where)
@@ -76,9 +75,9 @@ def effort(log_snr: Tensor, error: Tensor, weights: dict[str, Callable[[Tensor],
     left.set(yscale="log", ylabel=r"error $|x_0-\hat x_0|^2$, mean of a pixel")
     content = (log_snr >= -2) & (log_snr < 0)
     for (name, share), (colour, line) in zip(shares.items(), LOOKS):
-        right.plot(log_snr, share, line, color=colour, label=f"{name}\n(content: {share[content].sum():.0%})")
-    right.set(ylabel="share of the loss", ylim=(0, None))
-    right.legend(frameon=False, fontsize=11)
+        right.plot(log_snr, share, linestyle=line, color=colour, label=f"{name} (content: {share[content].sum():.0%})")
+    right.set(ylabel="share of the loss", ylim=(0, 0.75))
+    right.legend(frameon=False, fontsize=10, loc="upper left")
     for ax in axes[0]:
         ax.set_xlabel(r"$\log_{10}\mathrm{SNR}$")
         for a, b, name in ((-4, -2, "coarse"), (-2, 0, "content"), (0, 4, "clean-up")):
@@ -100,7 +99,7 @@ def one_batch(losses: dict[str, Sequence[float]], deaf: float, rows: dict[str, T
         axes = parts[1].subplots(len(rows), n, squeeze=False)
     for (name, values), (colour, line) in zip(losses.items(), LOOKS):
         mean = torch.tensor(values).unfold(0, 10, 1).mean(1)
-        ax.plot(range(10, len(values) + 1), mean, line, color=colour, label=name)
+        ax.plot(range(10, len(values) + 1), mean, linestyle=line, color=colour, label=name)
     ax.axhline(deaf, color=RED, lw=1.5, ls=":")
     ax.text(len(values), deaf, "the best possible without a text ", color=RED, ha="right", va="bottom", fontsize=11)
     ax.set(yscale="log", xlabel="step", ylabel="P2 loss (mean of 10 steps)")
@@ -110,7 +109,7 @@ def one_batch(losses: dict[str, Sequence[float]], deaf: float, rows: dict[str, T
             picture(panel, one)
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=12)
     for panel, head in zip(axes[0], heads):
-        panel.set_title(head, fontsize=11)
+        panel.set_title(head.replace(" ", "\n"), fontsize=11)
     return figure
 
 
@@ -135,30 +134,32 @@ def understood(found: dict[str, Tensor]) -> Figure:
     return figure
 
 
-def believing(frequency: Tensor, detail: Tensor, mistakes: dict[str, Tensor], schedule: Schedule,
-              found: dict[str, Tensor], r: Sequence[int]) -> Figure:  # fmt: skip
-    """Left: what a small picture holds and a generator's mistakes, by the fineness of detail. Right: the error over r.
+def repaired(
+    told: dict[str, Tensor], larger: dict[str, dict[int, Tensor]], theory: dict[str, dict[int, Tensor]]
+) -> Figure:
+    """How strong waves are beside the truth's, coarse to fine: faulty small pictures, and what is made of two of them.
 
-    frequency, detail: (F,), mistakes: name -> (F,);  found: name -> the measured error at each r
+    told: name -> (F,), for 1 to F waves across the picture;  larger, theory: name -> the noise r -> (F,), measured and
+    by (15.9)
     """
-    figure, axes = panels(1, 2, 5.2, 3.7)
-    left, right = axes[0]
-    left.plot(frequency, detail, "k-", label="the picture, $s^2$")
-    for (name, d2), (colour, line) in zip(mistakes.items(), LOOKS):
-        left.plot(frequency, d2, line, color=colour, label=f"mistakes, $d^2$, {name}")
-    for level, fade in zip((100, 300), (0.9, 0.5)):
-        height = float(1 / schedule.snr(torch.tensor([level]))[0])
-        left.axhline(height, color=GREY, lw=1, ls=":")
-        left.text(float(frequency[-1]), height, f"noise, $r={level}$", ha="right", va="bottom", fontsize=10, color=GREY)
-    left.set(yscale="log", xlabel="waves across the picture (coarse to fine)", ylabel="power")
-    left.legend(frameon=False, fontsize=10)
-    for (name, error), (colour, line) in zip(found.items(), LOOKS):
-        right.plot(r, error, line, color=colour)
-        best = int(torch.as_tensor(error).argmin())
-        right.plot(r[best], error[best], "o", color=colour, markersize=9)
-        right.annotate(f"{name}: best at $r={r[best]}$", (r[best], error[best]), (10, 9), textcoords="offset points",
-                       color=colour, fontsize=11)  # fmt: skip
-    right.set(xlabel="$r$, the noise on the small picture", ylabel="error of the believed picture", ylim=(0, None))
+    figure, axes = panels(1, 1 + len(larger), 4.3, 3.8, sharey=True)
+    waves = range(1, 1 + len(next(iter(told.values()))))
+    for (name, share), (colour, line) in zip(told.items(), LOOKS):
+        axes[0, 0].plot(waves, share, linestyle=line, color=colour, label=name)
+    axes[0, 0].set_title("small pictures, 32 px")
+    for ax, (name, found) in zip(axes[0, 1:], larger.items()):
+        for (r, share), colour in zip(found.items(), (INK, BLUE, ORANGE)):
+            ax.plot(waves, share, color=colour, label=f"$r={r}$")
+            ax.plot(waves, theory[name][r], ":", color=colour, lw=1.5)
+        ax.plot([], [], ":", color=GREY, label="(15.9)")
+        ax.set_title(f"{name}, enlarged")
+    for ax in axes[0]:
+        ax.axhline(1, color=GREY, lw=1)
+        ax.set(xlabel="waves across the picture", yscale="log", ylim=(0.02, 6))
+        ax.set_yticks([0.03, 0.1, 0.3, 1, 3], ["0.03", "0.1", "0.3", "1", "3"])
+        ax.minorticks_off()
+        ax.legend(frameon=False, fontsize=11, loc="lower left")
+    axes[0, 0].set_ylabel("power / power of the true picture")
     return figure
 
 

@@ -11,6 +11,7 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from ...networks.unet import parameters
 from ...systems import system
+from ...systems.base import System
 
 PUBLISHED = {  # millions of parameters, embedding and hidden size, tokens, steps, batch, of L. de Lellis Rossi
     "imagen_small": (4.87, "32 / 64", 64, 500, 32),
@@ -26,7 +27,7 @@ def percent(p: float, n: int) -> str:
 
 
 def scales(found: dict[str, Any], at: Sequence[int]) -> str:
-    """Samples at each scale: kind and colour asked for, and their distances, with the photographs' own below."""
+    """Samples at each scale, the photographs themselves, and what a wrong text does to the loss."""
     n, floor = found["n"], found["floor"]
     lines = [f"n = {n} samples for each number; ± is one standard error"]
     lines += ["scale    kind asked for    colour asked for   kernel   Fréchet   recall"]
@@ -35,7 +36,13 @@ def scales(found: dict[str, Any], at: Sequence[int]) -> str:
         shares = f"{w:5g} {percent(row['kind'], n):>17} {percent(row['colour'], n):>19}"
         lines += [f"{shares} {row['kernel']:8.3f} {row['frechet']:9.0f} {row['recall']:8.2f}"]
     photographs = f"photographs {percent(found['classifier'], n):>11} {'':19}"
-    return "\n".join(lines + [f"{photographs} {floor['kernel']:8.3f} {floor['frechet']:9.0f} {floor['recall']:8.2f}"])
+    lines += [f"{photographs} {floor['kernel']:8.3f} {floor['frechet']:9.0f} {floor['recall']:8.2f}", ""]
+    own, none, others = (found[f"loss_{name}"] for name in ("own", "none", "others"))
+    raised = f"{found['loss_raised']:.4f} ± {found['loss_raised_error']:.4f}"
+    lines += [
+        f"P2 loss of photographs with their own text {own:.4f}, with none {none:.4f}, with another's {others:.4f}"
+    ]
+    return "\n".join(lines + [f"(another's - own: {raised})"])
 
 
 def checkpoints(found: dict[str, Any]) -> str:
@@ -67,15 +74,19 @@ def sizes() -> str:
     """The four published sizes beside ours, counted."""
     lines = ["parameters (millions):  his    ours   embedding / hidden   tokens      T   batch"]
     for name, (millions, widths, length, T, batch) in PUBLISHED.items():
-        with torch.device("meta"):  # shapes without numbers
-            ours = parameters(system(name).build()) / 1e6
+        ours = counted(system(name))
         lines += [f"{name:14} {millions:13.2f} {ours:7.2f} {widths:>20} {length:8} {T:6} {batch:7}"]
     toy = system("imagen_toy")
-    with torch.device("meta"):
-        ours = parameters(toy.build()) / 1e6
+    ours = counted(toy)
     hidden = f"- / {toy.net['words']}"
     lines += [f"{toy.name:14} {'-':>13} {ours:7.2f} {hidden:>20} {64:8} {toy.schedule.T:6} {toy.batch:7}"]
     return "\n".join(lines)
+
+
+def counted(of: System) -> float:
+    """Millions of parameters."""
+    with torch.device("meta"):  # shapes without numbers
+        return parameters(of.build()) / 1e6
 
 
 def against(found: dict[str, Any], at: Sequence[int]) -> str:

@@ -30,7 +30,7 @@ def whole(photo: Tensor, made: Tensor, prompt: str) -> Figure:
     ax.plot((0.2, 12.4), (3.15, 3.15), "--", color=GREY, lw=1.5)
     words(ax, 0.25, 5.95, "CLIP (lesson 11): trained first, then left as it is", fontsize=13, ha="left", weight="bold")
     words(ax, 0.25, 2.85, "unCLIP: from the text to the picture", fontsize=13, ha="left", weight="bold")
-    words(ax, 1.15, 5.3, f"“{prompt}”", fontsize=13)
+    words(ax, 1.15, 5.3, "its caption", fontsize=13)
     funnel(ax, 3.3, 5.3, "text tower", 1.0, 0.6, ORANGE)
     inset(figure, 1.15, 4.12, 1.25, photo)
     funnel(ax, 3.3, 4.12, "picture tower", 1.0, 0.6, BLUE)
@@ -134,7 +134,8 @@ def bars(rows: Mapping[str, Mapping[str, float]], columns: Mapping[str, str], be
         colours = [SIDES[name.split(" ")[0]][0] for name in rows]
         ax.barh(range(len(rows)), values, color=colours, height=0.7)
         for y, value in enumerate(values):
-            ax.text(value, y, f" {value:.3g}", va="center", fontsize=10)
+            look = dict(facecolor="white", edgecolor="none", pad=0.5, alpha=0.85)  # a line may pass behind
+            ax.text(value, y, f" {value:.3g}", va="center", fontsize=10, bbox=look)
         if quantity in best:
             ax.axvline(best[quantity], color=INK, ls="--", lw=1.2)
         ax.set_title(title, fontsize=11)

@@ -13,7 +13,6 @@ from .lesson_10 import LESSON_10
 from .lesson_11 import LESSON_11
 from .lesson_12 import LESSON_12
 from .lesson_14 import LESSON_14
-from .lesson_15 import LESSON_15
 
 EXERCISES = (
     LESSON_01
@@ -29,5 +28,4 @@ EXERCISES = (
     | LESSON_11
     | LESSON_12
     | LESSON_14
-    | LESSON_15
 )

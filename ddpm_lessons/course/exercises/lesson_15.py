@@ -59,10 +59,18 @@ def _share(weight, snr, error):
     return paid[snr < 1].sum() / paid.sum()
 
 
-# 15.6: mistakes that are large, and ones that are small
-def _mistakes(rng):
-    s = _uniform(rng, 0.5, 1.5)
-    return s, s * (_uniform(rng, 0.8, 2) if torch.rand((), generator=rng) > 0.33 else _uniform(rng, 0.3, 0.6))
+# 15.6: how much noise repairs a wave
+def _waves(rng):
+    rho = _uniform(rng, 0.05, 0.5)
+    return _uniform(rng, 0.5, 2), rho, rho + (1 - rho) * _uniform(rng, 0.2, 0.8)
+
+
+def _noise(s, g):
+    return s**2 * (1 - g) / g
+
+
+def _belief(rho, q):
+    return ((1 - q) / (1 - rho)) ** 0.5
 
 
 LESSON_15: dict[str, Exercise] = {
@@ -154,23 +162,28 @@ LESSON_15: dict[str, Exercise] = {
         },
     ),
     "15.6": Exercise(
-        lambda s, d: min(1.0, s**2 / (2 * d**2)),
-        _mistakes,
+        lambda s, rho, q: _noise(s, _belief(rho, q)),
+        _waves,
         {
-            "that is right while mistakes are large; a share of belief above 1 cannot be: limit it to 1": lambda s, d: (
-                s**2 / (2 * d**2)
+            "g enters (15.9) as its square: a root is missing": lambda s, rho, q: _noise(s, _belief(rho, q) ** 2),
+            "that is the belief g; the variance of the noise is asked for": lambda s, rho, q: _belief(rho, q),
+            "that is the square of the belief; the variance of the noise is asked for": lambda s, rho, q: (
+                _belief(rho, q) ** 2
             ),
-            "the 2 of the square's derivative is missing": lambda s, d: min(1.0, s**2 / d**2),
-            "that would be the best factor if you divided without adding noise; (15.9) has the noise in it": (
-                lambda s, d: s**2 / (s**2 + d**2)
+            "that is the SNR; the variance of the noise is 1 over it": lambda s, rho, q: 1 / _noise(s, _belief(rho, q)),
+            "the wave's own strength is missing: a strong wave needs more noise to be doubted": lambda s, rho, q: (
+                _noise(1, _belief(rho, q))
             ),
-            "s and d enter as squares": lambda s, d: min(1.0, s / (2 * d)),
-            "the fraction is upside down: larger mistakes deserve less belief": lambda s, d: min(
-                1.0, d**2 / (2 * s**2)
+            "s enters as its square": lambda s, rho, q: s * _noise(1, _belief(rho, q)),
+            "g and 1 - g are swapped: more noise means less belief": lambda s, rho, q: (
+                s**2 / _noise(1, _belief(rho, q))
             ),
-            "the larger the mistakes, the less to believe: noise does help here": lambda s, d: 1.0,
-            "the 2 stands under the line": lambda s, d: min(1.0, 2 * s**2 / d**2),
-            "that is the share of disbelief, 1 - g": lambda s, d: 1 - min(1.0, s**2 / (2 * d**2)),
+            "the wave comes with the share rho of its power, so the denominator is 1 - rho": lambda s, rho, q: _noise(
+                s, (1 - q) ** 0.5
+            ),
+            "that is the standard deviation of the noise; its variance is asked for": lambda s, rho, q: (
+                _noise(s, _belief(rho, q)) ** 0.5
+            ),
         },
     ),
 }
