@@ -166,7 +166,8 @@ def load_weights(net: nn.Module, tensors: dict[str, Tensor], path: str | Path) -
     try:
         for name in [k.removesuffix(ROWS) for k in values if k.endswith(ROWS)]:
             rows, changed = values.pop(name + ROWS), values.pop(name + CHANGED)
-            values[name] = net.state_dict()[name].cpu().index_copy(0, rows, changed)
+            before = net.state_dict()[name].cpu().to(tensors[name + CHANGED].dtype).float()  # as coarse as the others
+            values[name] = before.index_copy(0, rows, changed)
         net.load_state_dict(values)
     except (KeyError, IndexError, RuntimeError) as e:
         why = [line.strip() for line in str(e).splitlines()]

@@ -30,7 +30,7 @@ class Lesson(NamedTuple):
     path: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: its event loop would be in the way of other tests
 def chromium():
     """The browser itself."""
     api = pytest.importorskip("playwright.sync_api", reason='no playwright: pip install -e ".[browser]"')
@@ -67,7 +67,7 @@ def offline(page):
     assert not asked, asked
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(chromium, tmp_path_factory):
     """(number, last cell) -> that Lesson in a running JupyterLab, without its stored outputs."""
     folder = tmp_path_factory.mktemp("lab")

@@ -61,8 +61,8 @@ def lineup(photo: Tensor, rows: dict[str, Tensor]) -> Figure:
     """A photograph, large, beside rows of samples.  photo: (3, H, W), rows: name -> (n, 3, H, W)"""
     n = len(next(iter(rows.values())))
     with matplotlib.rc_context(plots.STYLE):
-        figure = Figure((11.4, 1.02 * len(rows) + 0.1), dpi=80, layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=[2.1, 9.3])
+        figure = Figure((2.9 + 0.87 * n, 0.85 * len(rows) + 0.1), dpi=80, layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=[1.7, 1.2 + 0.87 * n])
         ax = left.subplots()
         axes = right.subplots(len(rows), n, squeeze=False)
     plots.picture(ax, photo)
@@ -79,12 +79,12 @@ def plane(z: Tensor, made: Tensor, colours: Tensor, title: str, draws: Tensor | 
 
     z: (N, 2), colours: (N, 3) in [0, 1], made: (k * k, 3, h, w) from the top left of [-2, 2]^2;  draws: (M, 2)
     """
-    figure, ((left, right),) = plots.panels(1, 2, 4.3, 4.3)
+    figure, ((left, right),) = plots.panels(1, 2, 3.4, 3.4)
     left.scatter(*z.T, s=9, c=colours.numpy(), linewidths=0.2, edgecolors="#555555")
     for radius in (1, 2):
         left.add_patch(Circle((0, 0), radius, fill=False, color=RED, lw=1.2, ls="--"))
     left.text(
-        limit, -limit + 0.15, r"$\mathcal{N}(0,I)$: 86 % within the outer circle", color=RED, ha="right", fontsize=10
+        limit, -limit + 0.15, r"$\mathcal{N}(0,I)$: 86 % within the outer circle", color=RED, ha="right", fontsize=8
     )
     if draws is not None:
         left.plot(*draws.T, "x", color=RED, ms=8, mew=2)

@@ -36,7 +36,7 @@ def token_sizes(rows: Sequence[tuple[str, float, float]]) -> Figure:
 def weights(curves: dict[str, Callable[[Tensor], Tensor]], photo: Tensor, eps: Tensor) -> Figure:
     """Weights of the picture's squared error over the SNR; below, what is left of a photograph.  (3, H, W) each"""
     with matplotlib.rc_context(STYLE):
-        figure = Figure((10.4, 6.0), dpi=80)
+        figure = Figure((9.6, 5.6), dpi=80)
         ax = figure.add_axes((0.09, 0.36, 0.89, 0.62))
     log_snr = torch.linspace(-4, 4, 401, dtype=torch.float64)
     for (name, weight), (colour, line) in zip(curves.items(), LOOKS):
@@ -47,12 +47,12 @@ def weights(curves: dict[str, Callable[[Tensor], Tensor]], photo: Tensor, eps: T
         ax.axvspan(left, right, color=SHADES[name], alpha=0.12, lw=0)
         ax.text((left + right) / 2, 4e4, name, ha="center", va="top", fontsize=13, color=INK)
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(0.0, 0.93), fontsize=12)
-    side = 0.89 / 8.4
+    side = 0.89 / 9.6
     for where in (-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5):
         bar = 10**where / (1 + 10**where)
         x = 0.09 + 0.89 * (where + 4) / 8
         with matplotlib.rc_context(STYLE):
-            small = figure.add_axes((x - side / 2, 0.03, side, side * 10.4 / 6.0))
+            small = figure.add_axes((x - side / 2, 0.03, side, side * 9.6 / 5.6))
         picture(small, bar**0.5 * photo + (1 - bar) ** 0.5 * eps)
         small.set_title(f"${where:g}$", fontsize=11, pad=3)
     return figure

@@ -36,7 +36,7 @@ def _sizes(rng):
     return int(torch.randint(500, 5000, (), generator=rng)), int(torch.randint(8, 200, (), generator=rng))
 
 
-# 13.4: which numbers tell something
+# 13.4: what an encoder tells
 def _some_flowers(rng):
     return (data.drawn(24, 64, rng).x,)
 
@@ -116,23 +116,22 @@ LESSON_13: dict[str, Exercise] = {
         },
     ),
     "13.4": Exercise(
-        lambda x: int((_told(x).mean(0) > 0.1).sum()),
+        lambda x: float(_told(x).sum(1).mean() / math.log(2)),
         _some_flowers,
         {
-            "you counted for each picture; average over the pictures first": lambda x: int((_told(x) > 0.1).sum()),
-            "that counts the numbers that are *not* in use": lambda x: int((_told(x).mean(0) <= 0.1).sum()),
-            "that is the information in nats; the count of numbers is asked for": lambda x: float(
-                _told(x).mean(0).sum()
+            "that is in nats; a bit is log 2 nats": lambda x: float(_told(x).sum(1).mean()),
+            "that multiplies by log 2; a nat is more than a bit, so divide": lambda x: float(
+                _told(x).sum(1).mean() * math.log(2)
             ),
-            "that is how many tell more than 0.1 nats for at least one picture; the average counts": lambda x: int(
-                (_told(x) > 0.1).any(0).sum()
+            "that is bits for one number of the latent; add up all 64": lambda x: float(_told(x).mean() / math.log(2)),
+            "that is for all pictures together; average over them": lambda x: float(_told(x).sum() / math.log(2)),
+            "that is bits for each number of the picture; the whole picture is asked for": lambda x: float(
+                _told(x).sum(1).mean() / math.log(2) / x[0].numel()
             ),
-            "you looked at the means alone: a number whose mean is small may still tell something by its variance": (
-                lambda x: int((_moments(x)[0].mean(0) > 0.1).sum())
+            "that is what the means cost alone; the variance has a price as well": lambda x: float(
+                (_moments(x)[0] ** 2 / 2).sum(1).mean() / math.log(2)
             ),
-            "the mean runs over the latent's numbers there; it should run over the pictures": lambda x: int(
-                (_told(x).mean(1) > 0.1).sum()
-            ),
+            "those are bytes; bits are asked for": lambda x: float(_told(x).sum(1).mean() / math.log(2) / 8),
         },
     ),
     "13.5": Exercise(
