@@ -102,10 +102,10 @@ def padding(tokens: Sequence[Sequence[str]]) -> Figure:
 
 def cascade(photo: Tensor, small: Tensor, noised: Tensor, made: Tensor, dirty: Tensor, large: Tensor) -> Figure:
     """The second stage in training, above, and in use, below.  (3, H, W) each; made: by the first network."""
-    figure, ax = sheet(13.2, 5.5)
+    figure, ax = sheet(13.2, 5.6)
     up, low = 4.1, 1.35
     for y, name in ((up, "in training"), (low, "in use")):
-        words(ax, 0.12, y + 1.12, name, fontsize=14, ha="left", weight="bold")
+        words(ax, 0.12, y + 1.28, name, fontsize=14, ha="left", weight="bold")
     for x, y, side, picture, name in (
         (1.05, up, 1.5, photo, "photograph, 128 px"),
         (3.55, up, 1.1, small, "shrunk, 32 px: $u$"),
