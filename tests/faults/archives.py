@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 import tarfile
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -62,9 +63,10 @@ def unpack_killed(there: Path) -> Seen:
     return Seen("the next run unpacked all of it")
 
 
+ABSOLUTE = Path(tempfile.gettempdir()) / "robbed by an archive"
 OUTSIDE = {
     "..": dict(name="../robbed"),
-    "an absolute name": dict(name="/tmp/robbed by a tar"),
+    "an absolute name": dict(name=str(ABSOLUTE)),
     "a link outside": dict(name="set/link", type=tarfile.SYMTYPE, linkname="../../robbed"),
     "a hard link outside": dict(name="set/link", type=tarfile.LNKTYPE, linkname="../../etc/passwd"),
     "a device": dict(name="set/null", type=tarfile.CHRTYPE),
@@ -85,7 +87,7 @@ def tar_outside(there: Path) -> Seen:
         except ValueError as e:
             line = f"error: {e}"
             assert "bad.tar was not unpacked" in line and "\n" not in line
-        assert not (there / "robbed").exists() and not Path("/tmp/robbed by a tar").exists(), kind
+        assert not (there / "robbed").exists() and not ABSOLUTE.exists(), kind
         found = [f for f in (there / "in").rglob("*") if f.is_symlink()]
         assert not found and not (there / "in" / "robbed").exists(), kind
     return Seen(line)
@@ -94,14 +96,14 @@ def tar_outside(there: Path) -> Seen:
 @fault("zips that point outside, wrong names and links among them")
 def zip_outside(there: Path) -> Seen:
     with zipfile.ZipFile(there / "bad.zip", "w") as z:
-        for name in ("../robbed", "../../robbed", "/tmp/robbed by a zip", "set/a.txt"):
+        for name in ("../robbed", "../../robbed", str(ABSOLUTE), "set/a.txt"):
             z.writestr(name, "x")
         link = zipfile.ZipInfo("set/link")
         link.external_attr = 0o120777 << 16
         z.writestr(link, "../../..")
     unpack(there / "bad.zip", there / "in" / "here")
     assert not (there / "robbed").exists() and not (there / "in" / "robbed").exists()
-    assert not Path("/tmp/robbed by a zip").exists() and not (there / "in" / "here" / "set" / "link").is_symlink()
+    assert not ABSOLUTE.exists() and not (there / "in" / "here" / "set" / "link").is_symlink()
     return Seen("unpacked inside its folder")
 
 
