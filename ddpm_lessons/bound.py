@@ -39,7 +39,7 @@ def vlb(
     variance: Callable[[Schedule, int, int], float] = beta,
     levels: int = 256,
 ) -> Bound:
-    """The whole bound L = L_T + sum L_{t-1} + L_0 (DDPM, eq. 5), one draw of x_t a step.  x0: (B, ...)  (4.5)
+    """The whole bound L = L_T + sum L_{t-1} + L_0 (DDPM, eq. 5), one draw of x_t a step.  x0: (B, ...)  (4.7)
 
     Step 1 has no variance of its own, so L_0 borrows step 2's, variance(schedule, 2, 1); T >= 2.
     (The code of arXiv 2102.09672 takes beta_tilde_2 there, whatever the other steps use.)
@@ -68,12 +68,12 @@ def vlb(
 
 
 def normal_kl(mean: Tensor, var: Tensor, mean_hat: Tensor, var_hat: Tensor) -> Tensor:
-    """KL(N(mean, var) || N(mean_hat, var_hat)) in nats, for each number.  (1.8)"""
+    """KL(N(mean, var) || N(mean_hat, var_hat)) in nats, for each number.  (1.14)"""
     return 0.5 * ((var_hat / var).log() + (var + (mean - mean_hat) ** 2) / var_hat - 1)
 
 
 def discretised(x0: Tensor, mean: Tensor, std: Tensor, levels: int = 256) -> Tensor:
-    """log of the mass of N(mean, std^2) on x0's level (DDPM, eq. 13), in nats; the outer levels own the tails.  (4.8)
+    """log of the mass of N(mean, std^2) on x0's level (DDPM, eq. 13), in nats; the outer levels own the tails.  (4.10)
 
     x0, mean: (B, ...), std: broadcast -> (B, ...)
     """

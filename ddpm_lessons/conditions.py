@@ -19,7 +19,7 @@ class Cond(NamedTuple):
     mask: Tensor | None = None
 
     def drop(self, p: float, rng: torch.Generator | None = None) -> "Cond":
-        """Replace each *sample's* condition by zeros with probability p (arXiv 2207.12598, algorithm 1).  (9.2)"""
+        """Replace each *sample's* condition by zeros with probability p (arXiv 2207.12598, algorithm 1).  (9.7)"""
         # one draw a sample: a draw a feature would hardly ever give the all-zero row that guidance needs
         keep = torch.rand(len(self.vec), 1, generator=rng) >= p
         return self.each(lambda v: v * keep.to(v).view(-1, *[1] * (v.ndim - 1)))

@@ -44,7 +44,7 @@ def step(schedule: Schedule, x_s: Tensor, t: int | Tensor, eps: Tensor) -> Tenso
 
 
 def noisy(schedule: Schedule, x0: Tensor, t: int | Tensor, eps: Tensor) -> Tensor:
-    """x_t ~ q(x_t | x_0), in one jump (DDPM, eq. 4).  x0, eps: (B, ...), t: an int or (B,) -> (B, ...)  (2.6)
+    """x_t ~ q(x_t | x_0), in one jump (DDPM, eq. 4).  x0, eps: (B, ...), t: an int or (B,) -> (B, ...)  (2.8)
 
     Raises ValueError when eps has another shape, x0 is not float, or t leaves 0..T.
     """
@@ -56,7 +56,7 @@ def noisy(schedule: Schedule, x0: Tensor, t: int | Tensor, eps: Tensor) -> Tenso
 
 
 def posterior(schedule: Schedule, x0: Tensor, x_t: Tensor, t: int | Tensor, s: int | Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of q(x_s | x_t, x_0) for any s < t; s = t - 1 is DDPM, eq. 7.  (3.5) (3.6)
+    """Mean and variance of q(x_s | x_t, x_0) for any s < t; s = t - 1 is DDPM, eq. 7.  (3.6) (3.7)
 
     x0, x_t: (B, ...), t, s: ints or (B,) -> mean (B, ...), var (B, 1, ...) or (1, 1, ...)
     """

@@ -7,10 +7,10 @@ from .predict import Denoise
 
 
 def guided(denoise: Denoise, scale: float) -> Denoise:
-    """Classifier-free guidance (arXiv 2207.12598, eq. 6): 0 = no condition, 1 = plain condition, above 1 more.  (9.3)
+    """Classifier-free guidance (arXiv 2207.12598, eq. 6): 0 = no condition, 1 = plain condition, above 1 more.  (9.4)
 
     `scale` is Imagen's w; Ho and Salimans' w is scale - 1. The guess of x0 is affine in eps and in v, and the two
-    weights sum to 1, so that guiding x0 is guiding eps or v (9.4). Raises ValueError when called without a condition.
+    weights sum to 1, so that guiding x0 is guiding eps or v (9.5). Raises ValueError when called without a condition.
     """
 
     def denoise_guided(x_t, t, cond=None):
@@ -35,7 +35,7 @@ def clipped(denoise: Denoise, limit: float = 1.0) -> Denoise:
 
 
 def dynamic_threshold(denoise: Denoise, p: float = 0.995) -> Denoise:
-    """Dynamic thresholding (arXiv 2205.11487): clip to the p-quantile s of |x0|, divide by it.  (9.8)
+    """Dynamic thresholding (arXiv 2205.11487): clip to the p-quantile s of |x0|, divide by it.  (9.10)
 
     Each picture has its own s, at least 1. It belongs outside `guided`: only there do guesses leave [-1, 1] by far.
     """

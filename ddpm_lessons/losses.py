@@ -24,7 +24,7 @@ def diffusion_loss(
     distance: Callable[..., Tensor] = F.mse_loss,
     rng: torch.Generator | None = None,
 ) -> Tensor:
-    """L_simple (DDPM, eq. 14 and algorithm 1) on a batch.  x0: (B, ...) -> (), t ~ U{1..T}, eps ~ N(0, I)  (4.9)
+    """L_simple (DDPM, eq. 14 and algorithm 1) on a batch.  x0: (B, ...) -> (), t ~ U{1..T}, eps ~ N(0, I)  (4.11)
 
     distance: F.mse_loss, F.l1_loss or F.huber_loss, between the answer and its target;  weight: None, or what the
     squared error of the *picture* x0_hat is multiplied by, whatever the network answers. Raises ValueError for a weight

@@ -13,7 +13,7 @@ Denoise = Callable[..., Tensor]  # (x_t, t, cond) -> x0_hat, all that a sampler 
 
 @dataclass(frozen=True)
 class Predict:
-    """A parameterisation: what the network should answer, and the picture that an answer means.  (7.5) (7.6)
+    """A parameterisation: what the network should answer, and the picture that an answer means.  (7.8) (7.9)
 
     target: (x0, eps, signal, noise) -> (B, ...);   x0: (out, x_t, signal, noise) -> (B, ...);
     gain: SNR -> how many times the squared error of the picture the squared error of the answer is.
@@ -37,7 +37,7 @@ X0 = Predict(
     x0=lambda out, x_t, signal, noise: out,
     gain=lambda snr: torch.ones_like(snr),
 )
-V = Predict(  # (7.5) and (7.6); arXiv 2202.00512, appendix D
+V = Predict(  # (7.8) and (7.9); arXiv 2202.00512, appendix D
     "v",
     target=lambda x0, eps, signal, noise: signal * eps - noise * x0,
     x0=lambda out, x_t, signal, noise: signal * x_t - noise * out,
@@ -46,7 +46,7 @@ V = Predict(  # (7.5) and (7.6); arXiv 2202.00512, appendix D
 
 
 def denoiser(net: Callable[..., Tensor], schedule: Schedule, predict: Predict) -> Denoise:
-    """Hide what the network predicts: (x_t, t, cond) -> x0_hat, shapes (B, ...), (B,), Cond -> (B, ...)  (3.9)"""
+    """Hide what the network predicts: (x_t, t, cond) -> x0_hat, shapes (B, ...), (B,), Cond -> (B, ...)  (3.13)"""
 
     def denoise(x_t, t, cond=None):
         signal, noise = schedule.scales(t, like=x_t)

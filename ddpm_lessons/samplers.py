@@ -29,12 +29,12 @@ def times(T: int, n: int) -> list[int]:
 
 
 def beta(schedule: Schedule, t: int, s: int) -> float:
-    """DDPM's larger choice of sigma_t^2: beta_t = 1 - alpha_bar_t / alpha_bar_s; 0 on the last step.  (3.8)"""
+    """DDPM's larger choice of sigma_t^2: beta_t = 1 - alpha_bar_t / alpha_bar_s; 0 on the last step.  (3.12)"""
     return float(1 - schedule.alpha_bar[t] / schedule.alpha_bar[s]) if s > 0 else 0.0
 
 
 def beta_tilde(schedule: Schedule, t: int, s: int) -> float:
-    """The posterior's own variance, DDPM's smaller choice (DDPM, eq. 7).  (3.6)"""
+    """The posterior's own variance, DDPM's smaller choice (DDPM, eq. 7).  (3.7)"""
     a_t, a_s = schedule.alpha_bar[t], schedule.alpha_bar[s]
     return float((1 - a_t / a_s) * (1 - a_s) / (1 - a_t))
 
@@ -49,7 +49,7 @@ def ddpm(
     rng: torch.Generator | None = None,
     variance: Callable[[Schedule, int, int], float] = beta_tilde,
 ) -> Iterator[Step]:
-    """Ancestral sampling (DDPM, algorithm 2).  x: (B, ...) is x_T; ts falls to 0  (3.10)
+    """Ancestral sampling (DDPM, algorithm 2).  x: (B, ...) is x_T; ts falls to 0  (3.15)
 
     variance: sigma_t^2 as (schedule, t, s) -> number, `beta_tilde` or `beta`. Raises ValueError when ts does not fall.
     """
@@ -91,7 +91,7 @@ def dpmpp_2m(
     cond: Cond | None = None,
     rng: torch.Generator | None = None,
 ) -> Iterator[Step]:
-    """DPM-Solver++(2M) (arXiv 2211.01095, algorithm 2): DDIM with a guess that runs ahead.  x: (B, ...) is x_T  (8.12)
+    """DPM-Solver++(2M) (arXiv 2211.01095, algorithm 2): DDIM with a guess that runs ahead.  x: (B, ...) is x_T  (8.14)
 
     The last two guesses, a line through them in lambda = log(signal / noise), taken half-way along the coming step.
     rng is not used: nothing is drawn. Raises ValueError when ts does not fall.
@@ -112,7 +112,7 @@ def dpmpp_2m(
 
 
 def slerp(a: Tensor, b: Tensor, w: float) -> Tensor:
-    """From a (w = 0) to b (w = 1) along their arc, picture by picture (DDIM, eq. 67).  a, b: (B, ...)  (8.16)
+    """From a (w = 0) to b (w = 1) along their arc, picture by picture (DDIM, eq. 67).  a, b: (B, ...)  (8.19)
 
     The straight line from one Gaussian noise to another has too small a norm half-way: no noise the net has seen.
     """

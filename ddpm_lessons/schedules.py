@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """The products alpha_bar_t of DDPM (arXiv 2006.11239, eq. 4), with the clean picture at t = 0.  (2.5)
+    """The products alpha_bar_t of DDPM (arXiv 2006.11239, eq. 4), with the clean picture at t = 0.  (2.7)
 
     alpha_bar: (T + 1,) float64, alpha_bar[0] = 1 and strictly falling towards 0. It stays on the CPU in float64,
     because 1 - alpha_bar loses its digits in float32 where alpha_bar is near 1.
@@ -66,7 +66,7 @@ class Schedule:
         return a.sqrt().to(like), (1 - a).sqrt().to(like)
 
     def snr(self, t: int | Tensor) -> Tensor:
-        """Signal-to-noise ratio alpha_bar_t / (1 - alpha_bar_t).  (B,) -> (B,) float64  (2.7)"""
+        """Signal-to-noise ratio alpha_bar_t / (1 - alpha_bar_t).  (B,) -> (B,) float64  (2.14)"""
         t = torch.as_tensor(t)
         a = self.at(t, like=t).view_as(t)
         return a / (1 - a)
@@ -94,9 +94,9 @@ def sigmoid(T: int = 1000, start: float = 1e-4, end: float = 0.02) -> Schedule:
 
 
 def cosine(T: int = 1000, s: float = 0.008, max_beta: float = 0.999) -> Schedule:
-    """alpha_bar_t = f(t) / f(0), f(t) = cos^2((t/T + s) / (1 + s) * pi/2), beta clipped.  (7.3)
+    """alpha_bar_t = f(t) / f(0), f(t) = cos^2((t/T + s) / (1 + s) * pi/2), beta clipped.  (7.4)
 
-    arXiv 2102.09672, eq. 17; beta in closed form, and why the clip: (7.4).
+    arXiv 2102.09672, eq. 17; beta in closed form, and why the clip: (7.5).
     """
     f = torch.cos((torch.arange(_steps(T) + 1, dtype=torch.float64) / T + s) / (1 + s) * math.pi / 2) ** 2
     return Schedule.from_betas((1 - f[1:] / f[:-1]).clamp(max=max_beta))

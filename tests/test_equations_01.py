@@ -46,20 +46,20 @@ def test_1_1_expectation_by_integral_and_by_draws():
     assert_near(waits.var(), torch.trapezoid((x - 1) ** 2 * (-x).exp(), x), rtol=0, atol=0.03)
 
 
-def test_1_2_density():
+def test_1_3_density():
     for mean, var in ((0.0, 1.0), (0.5, 0.64), (-1.0, 2.5)):
         assert_near(moments(density(GRID, mean, var)), [1.0, mean, var])
         assert_near(density(GRID, mean, var), Normal(mean, var**0.5).log_prob(GRID).exp())
 
 
-def test_1_3_isotropic_density():
+def test_1_4_isotropic_density():
     x, mean, var, D = normals(20, 4), normals(4, seed=1), 0.7, 4
     product = density(x, mean, var).prod(1)
     assert_near(product, (2 * math.pi * var) ** (-D / 2) * (-((x - mean) ** 2).sum(1) / (2 * var)).exp())
     assert_near(product, MultivariateNormal(mean, var * torch.eye(D).double()).log_prob(x).exp())
 
 
-def test_1_4_reparameterisation():
+def test_1_6_reparameterisation():
     x = 0.5 + 0.8 * normals(100_000)
     shares = torch.stack([(x <= c).double().mean() for c in torch.linspace(-2, 3, 21)])
     ruler = torch.linspace(-8, 3, 2201, dtype=torch.float64)
@@ -71,7 +71,7 @@ def test_1_4_reparameterisation():
     assert_near([m.grad, v.grad], [3.0, 1.0], rtol=0, atol=0.03)
 
 
-def test_1_5_sum_of_scaled_gaussians():
+def test_1_7_sum_of_scaled_gaussians():
     a, m1, v1, b, m2, v2 = 0.8, -1.0, 1.0, -1.5, 0.5, 0.49
     mean, var = a * m1 + b * m2, a**2 * v1 + b**2 * v2
     z = torch.linspace(-5, 4, 37, dtype=torch.float64)  # z = a x + u, with u = b y, of density q(u / b) / |b|
@@ -82,7 +82,7 @@ def test_1_5_sum_of_scaled_gaussians():
     assert_near([draws.mean(), draws.var()], [mean, var], rtol=0, atol=0.03)
 
 
-def test_1_6_product_of_densities():
+def test_1_9_product_of_densities():
     for m1, v1, m2, v2 in ((-1.0, 1.0, 1.5, 0.49), (0.3, 2.0, 0.0, 0.1)):
         v = 1 / (1 / v1 + 1 / v2)
         m = v * (m1 / v1 + m2 / v2)
@@ -90,7 +90,7 @@ def test_1_6_product_of_densities():
         assert_near(density(GRID, m1, v1) * density(GRID, m2, v2), number * density(GRID, m, v), atol=1e-12)
 
 
-def test_1_7_bayes():
+def test_1_10_bayes():
     for m, var, a, noise, y in ((0.0, 1.0, 0.8, 0.6, 1.2), (-0.5, 0.3, -1.4, 0.9, 1.0)):
         v = 1 / (1 / var + a**2 / noise**2)  # w = noise^2
         mean = v * (m / var + a * y / noise**2)
@@ -107,7 +107,7 @@ def test_1_7_bayes():
     assert_near(package_var.squeeze(), v)
 
 
-def test_1_8_kl():
+def test_1_14_kl():
     for m, v, m_hat, v_hat in ((0.0, 1.0, 1.0, 0.49), (0.5, 0.3, -0.5, 2.0), (1.0, 0.5, 1.0, 0.5)):
         log_p = -((GRID - m) ** 2) / (2 * v) - 0.5 * math.log(2 * math.pi * v)
         log_q = -((GRID - m_hat) ** 2) / (2 * v_hat) - 0.5 * math.log(2 * math.pi * v_hat)
@@ -117,7 +117,7 @@ def test_1_8_kl():
         assert_near(kl, kl_divergence(Normal(m, v**0.5), Normal(m_hat, v_hat**0.5)))
 
 
-def test_1_9_kl_of_equal_variances():
+def test_1_15_kl_of_equal_variances():
     m, m_hat, v = normals(50), normals(50, seed=1).requires_grad_(), torch.tensor(0.3).double()
     kl = normal_kl(m, v, m_hat, v)
     assert_near(kl.detach(), (m - m_hat.detach()) ** 2 / (2 * v))
@@ -125,14 +125,14 @@ def test_1_9_kl_of_equal_variances():
     assert_near(slope, (m_hat.detach() - m) / v)
 
 
-def test_1_10_kl_of_isotropic_gaussians():
+def test_1_16_kl_of_isotropic_gaussians():
     m, m_hat, v, eye = normals(7, 5), normals(7, 5, seed=1), torch.tensor(0.3).double(), torch.eye(5).double()
     squared = ((m - m_hat) ** 2).sum(1) / (2 * v)
     assert_near(normal_kl(m, v, m_hat, v).sum(1), squared)
     assert_near(kl_divergence(MultivariateNormal(m, v * eye), MultivariateNormal(m_hat, v * eye)), squared)
 
 
-def test_1_11_joint_marginal_conditional():
+def test_1_2_joint_marginal_conditional():
     x, eps = normals(2, 400_000)
     x = torch.where(normals(400_000, seed=1) > 0, 0.7 + 0.3 * x, -0.8 + 0.2 * x)  # two humps: q is no Gaussian
     y = x + 0.6 * eps
@@ -146,7 +146,7 @@ def test_1_11_joint_marginal_conditional():
     assert_near(integral(other), 1.0)
 
 
-def test_1_12_length_of_noise():
+def test_1_5_length_of_noise():
     assert_near(integral(GRID**4 * density(GRID, 0.0, 1.0)), 3.0)
     for D in (30, 1000):
         squared = (normals(20_000, D) ** 2).sum(1)
@@ -155,7 +155,7 @@ def test_1_12_length_of_noise():
         assert_near([length.mean(), length.std()], [D**0.5, 0.5**0.5], rtol=0.015)
 
 
-def test_1_13_cross_entropy_is_entropy_plus_kl():
+def test_1_12_cross_entropy_is_entropy_plus_kl():
     q, p = normals(2, 50, 6).softmax(-1)
     cross, entropy, kl = -(q * p.log()).sum(-1), -(q * q.log()).sum(-1), (q * (q / p).log()).sum(-1)
     assert_near(cross, entropy + kl)
@@ -167,7 +167,7 @@ def test_1_13_cross_entropy_is_entropy_plus_kl():
     assert_near(-integral(q * p.log()), -integral(q * q.log()) + kl.item())
 
 
-def test_1_14_share_of_what_was_seen():
+def test_1_11_share_of_what_was_seen():
     for m, v1, w, y in ((0.5, 2.0, 0.3, 1.4), (-1.0, 0.1, 0.8, 0.2)):
         _, mean, _ = moments(density(GRID, m, v1) * density(y, GRID, w))
         assert_near(mean, m + v1 / (v1 + w) * (y - m))
@@ -179,7 +179,7 @@ def test_1_14_share_of_what_was_seen():
     assert ((drawings.by_bayes(noisy, 0.25) - photo) ** 2).mean() < 0.15 * ((noisy - photo) ** 2).mean()
 
 
-def test_1_15_completing_the_square():
+def test_1_8_completing_the_square():
     for m1, v1, m2, v2 in ((-1.0, 1.0, 1.5, 0.49), (0.3, 2.0, 0.0, 0.1)):
         v = 1 / (1 / v1 + 1 / v2)
         m = v * (m1 / v1 + m2 / v2)
@@ -187,7 +187,7 @@ def test_1_15_completing_the_square():
         assert_near(rest, torch.full_like(GRID, (m1 - m2) ** 2 / (v1 + v2)))  # without x; aside B has its value
 
 
-def test_1_16_kl_is_never_negative():
+def test_1_13_kl_is_never_negative():
     for seed in range(20):
         m, s, m_hat, s_hat = normals(4, seed=seed).abs() + 0.5
         q = (density(GRID, -m, s**2) + density(GRID, m, 1.0)) / 2  # no Gaussian

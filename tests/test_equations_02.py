@@ -32,7 +32,7 @@ def test_2_2_reparameterised_draws_follow_the_density():
     assert (cdf - torch.arange(1, N + 1) / N).abs().max() < 1.9 / N**0.5  # Kolmogorov and Smirnov, p = 0.001
 
 
-def test_2_3_two_steps_are_the_sum_of_signal_and_two_noises():
+def test_2_5_two_steps_are_the_sum_of_signal_and_two_noises():
     schedule = schedules.linear(10, 0.05, 0.5)
     x0, first, second = torch.randn(3, N, generator=rng(), dtype=torch.float64)
     x1 = step(schedule, x0, 1, first)
@@ -41,7 +41,7 @@ def test_2_3_two_steps_are_the_sum_of_signal_and_two_noises():
     assert torch.allclose(x2, (a2 * a1).sqrt() * x0 + a2.sqrt() * (1 - a1).sqrt() * first + (1 - a2).sqrt() * second)
 
 
-def test_2_4_the_two_noises_merge_into_one_of_variance_1_minus_the_product():
+def test_2_6_the_two_noises_merge_into_one_of_variance_1_minus_the_product():
     a1, a2 = 0.9, 0.4
     first, second = torch.randn(2, N, generator=rng())
     merged = a2**0.5 * (1 - a1) ** 0.5 * first + (1 - a2) ** 0.5 * second
@@ -49,7 +49,7 @@ def test_2_4_the_two_noises_merge_into_one_of_variance_1_minus_the_product():
     assert abs(a2 * (1 - a1) + (1 - a2) - (1 - a1 * a2)) < 1e-12
 
 
-def test_2_5_alpha_bar_is_the_product_of_the_alphas_and_starts_at_1():
+def test_2_7_alpha_bar_is_the_product_of_the_alphas_and_starts_at_1():
     for make in schedules.ALL.values():
         schedule = make(50)
         product = 1.0
@@ -59,7 +59,7 @@ def test_2_5_alpha_bar_is_the_product_of_the_alphas_and_starts_at_1():
             assert abs(schedule.alpha_bar[t].item() - product) < 1e-12
 
 
-def test_2_6_the_jump_has_the_distribution_of_the_chain():
+def test_2_8_the_jump_has_the_distribution_of_the_chain():
     schedule = schedules.linear(30, 0.01, 0.2)
     g, x = rng(), torch.full((N,), 0.8)
     for t in range(1, 21):
@@ -69,7 +69,7 @@ def test_2_6_the_jump_has_the_distribution_of_the_chain():
     assert near(noisy(schedule, torch.full((N,), 0.8), 20, torch.randn(N, generator=g)), signal * 0.8, noise)
 
 
-def test_2_7_snr_is_the_squared_ratio_of_signal_and_noise():
+def test_2_14_snr_is_the_squared_ratio_of_signal_and_noise():
     for make in schedules.ALL.values():
         schedule = make(50)
         t = torch.arange(1, 51)
@@ -78,7 +78,7 @@ def test_2_7_snr_is_the_squared_ratio_of_signal_and_noise():
         assert (schedule.snr(t).diff() < 0).all()
 
 
-def test_2_8_the_variance_comes_closer_to_1_by_the_factor_alpha_at_each_step():
+def test_2_3_the_variance_comes_closer_to_1_by_the_factor_alpha_at_each_step():
     schedule, g = schedules.linear(12, 0.02, 0.3), rng()
     x = 0.6 * torch.rand(N, generator=g)  # not Gaussian, of variance 0.03
     off = 0.6**2 / 12 - 1
@@ -89,7 +89,7 @@ def test_2_8_the_variance_comes_closer_to_1_by_the_factor_alpha_at_each_step():
     assert abs(off - schedule.alpha_bar[12] * (0.6**2 / 12 - 1)) < 1e-12
 
 
-def test_2_9_the_joint_density_is_the_product_of_the_steps():
+def test_2_4_the_joint_density_is_the_product_of_the_steps():
     schedule, x0 = schedules.linear(4, 0.1, 0.4), 0.7
     a, T = schedule.alpha_bar[1:], 4
     later = torch.maximum(torch.arange(T)[:, None], torch.arange(T))
@@ -102,7 +102,7 @@ def test_2_9_the_joint_density_is_the_product_of_the_steps():
     assert torch.allclose(whole.log_prob(walks), steps.log_prob(walks).sum(1))
 
 
-def test_2_10_the_density_of_x_t_is_the_average_of_the_jumps():
+def test_2_9_the_density_of_x_t_is_the_average_of_the_jumps():
     schedule, g = schedules.linear(30, 0.01, 0.2), rng()
     means, weights, std = torch.tensor([-1.2, 0.9]), torch.tensor([0.4, 0.6]), 0.15
     x = means[torch.multinomial(weights, N, replacement=True, generator=g)] + std * torch.randn(N, generator=g)
@@ -115,7 +115,7 @@ def test_2_10_the_density_of_x_t_is_the_average_of_the_jumps():
     assert (cdf - torch.arange(1, N + 1) / N).abs().max() < 1.9 / N**0.5  # Kolmogorov and Smirnov, p = 0.001
 
 
-def test_2_11_noise_adds_the_same_power_to_every_wave():
+def test_2_10_noise_adds_the_same_power_to_every_wave():
     schedule, g = schedules.linear(1000), rng()
     x0 = torch.rand(1, 1, 8, 8, generator=g).cumsum(3) / 4 - 1
     power = torch.fft.fft2(x0, norm="ortho").abs() ** 2
@@ -128,20 +128,20 @@ def test_2_11_noise_adds_the_same_power_to_every_wave():
         assert wanted.max() > 20 * wanted.min() or t == 300  # the waves of the picture differ, so the test can fail
 
 
-def test_2_12_linear_betas_rise_evenly():
+def test_2_11_linear_betas_rise_evenly():
     betas = schedules.linear(40, 0.001, 0.05).betas
     for t in range(1, 41):
         assert abs(betas[t - 1] - (0.001 + (t - 1) / 39 * 0.049)) < 1e-12
 
 
-def test_2_13_the_roots_of_quadratic_betas_rise_evenly():
+def test_2_12_the_roots_of_quadratic_betas_rise_evenly():
     betas = schedules.quadratic(40, 0.001, 0.05).betas
     for t in range(1, 41):
         root = 0.001**0.5 + (t - 1) / 39 * (0.05**0.5 - 0.001**0.5)
         assert abs(betas[t - 1] - root**2) < 1e-12
 
 
-def test_2_14_a_constant_beta_gives_powers():
+def test_2_13_a_constant_beta_gives_powers():
     schedule = schedules.constant(40, 0.03)
     assert torch.allclose(schedule.alpha_bar, 0.97 ** torch.arange(41, dtype=torch.float64))
     assert torch.allclose(schedule.betas, torch.full((40,), 0.03, dtype=torch.float64))

@@ -54,7 +54,7 @@ def test_3_1_bayes():
     near(reverse(), normal(GRID, mean, var))
 
 
-def exponent_3_2(x):
+def exponent_3_3(x):
     b, alpha, _, a_s = letters()
     return -0.5 * ((X_T - alpha**0.5 * x) ** 2 / b + (x - a_s**0.5 * X0) ** 2 / (1 - a_s))
 
@@ -64,27 +64,27 @@ def a_and_b():
     return alpha / b + 1 / (1 - a_s), alpha**0.5 / b * X_T + a_s**0.5 / (1 - a_s) * X0
 
 
-def test_3_2_exponent():
+def test_3_3_exponent():
     middle = slice(1600, 2600)  # where the density is not lost in rounding
-    rest = reverse().log()[middle] - exponent_3_2(GRID[middle])
+    rest = reverse().log()[middle] - exponent_3_3(GRID[middle])
     near(rest, rest.mean().expand_as(rest))
 
 
-def test_3_3_powers():
+def test_3_4_powers():
     x = GRID.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(exponent_3_2(x).sum(), x)
+    (slope,) = torch.autograd.grad(exponent_3_3(x).sum(), x)
     a, b = a_and_b()
     near(slope, -(a * GRID - b))  # same derivative, so they differ by a constant
 
 
-def test_3_4_square():
+def test_3_5_square():
     a, b = a_and_b()
     near(a * GRID**2 - 2 * b * GRID, a * (GRID - b / a) ** 2 - b**2 / a)
     beta_t, _, a_t, a_s = letters()
     near(a, (1 - a_t) / (beta_t * (1 - a_s)))
 
 
-def test_3_5_posterior_mean():
+def test_3_6_posterior_mean():
     for t in (2, 6, 10):
         mean, _ = posterior(SCHEDULE, torch.tensor([[X0]]).double(), torch.tensor([[X_T]]).double(), t, t - 1)
         b, alpha, a_t, a_s = letters(t)
@@ -92,7 +92,7 @@ def test_3_5_posterior_mean():
         near(mean.item(), integral(reverse(t) * GRID))
 
 
-def test_3_6_posterior_variance():
+def test_3_7_posterior_variance():
     for t in (2, 6, 10):
         q = reverse(t)
         var = integral(q * GRID**2) - integral(q * GRID) ** 2
@@ -105,7 +105,7 @@ def test_3_6_posterior_variance():
         )
 
 
-def test_3_7_ideal_denoiser():
+def test_3_11_ideal_denoiser():
     means, w, std = torch.tensor([-1.0, 0.2, 1.0]).double(), torch.tensor([0.2, 0.3, 0.5]).double(), 0.3
     prior = sum(w_k * normal(GRID, m, std**2) for w_k, m in zip(w, means))
     x_t = torch.tensor([[-1.5], [0.1], [2.0]]).double()
@@ -116,7 +116,7 @@ def test_3_7_ideal_denoiser():
         near(ideal_denoiser(SCHEDULE, means[:, None], w, std)(x_t, torch.full((3,), t))[:, 0], by_hand)
 
 
-def test_3_8_beta():
+def test_3_12_beta():
     for t in (2, 6, 10):
         b, alpha, a_t, a_s = letters(t)
         near(beta(SCHEDULE, t, t - 1), b)
@@ -133,7 +133,7 @@ def test_3_8_beta():
         near(variance(1 - a_s, [-(a_s**0.5), a_s**0.5]), total)
 
 
-def test_3_9_denoiser():
+def test_3_13_denoiser():
     rng = torch.Generator().manual_seed(0)
     x0, eps = torch.randn(2, 5, 3, generator=rng, dtype=torch.float64)
     t = torch.tensor([1, 3, 5, 8, 10])
@@ -143,7 +143,7 @@ def test_3_9_denoiser():
     near((x_t - (1 - a).sqrt() * eps) / a.sqrt(), x0)
 
 
-def test_3_10_sampling():
+def test_3_15_sampling():
     denoise = ideal_denoiser(SCHEDULE, torch.zeros(1, 1), std=1.0)  # data N(0, 1)
     x = torch.randn(100_000, 1, generator=torch.Generator().manual_seed(0))
     seeded = torch.Generator().manual_seed(1)
@@ -165,14 +165,14 @@ def forms(t):
     return x_t, eps, x0, posterior(SCHEDULE, x0, x_t, t, t - 1)[0]
 
 
-def test_3_11_mean_from_eps():
+def test_3_17_mean_from_eps():
     for t in (1, 2, 6, 10):
         x_t, eps, _, mean = forms(t)
         b, alpha, a_t, _ = letters(t)
         near((x_t - b / (1 - a_t) ** 0.5 * eps) / alpha**0.5, mean)
 
 
-def test_3_12_mean_as_a_jump():
+def test_3_18_mean_as_a_jump():
     for t in (1, 2, 6, 10):
         _, eps, x0, mean = forms(t)
         b, _, a_t, a_s = letters(t)
@@ -190,7 +190,7 @@ def unknown(t=T):
     return joint / integral(joint)
 
 
-def test_3_13_average_over_x0():
+def test_3_2_average_over_x0():
     for t in (2, 6, 10):
         _, _, a_t, _ = letters(t)
         p = SHARES * normal(torch.tensor(X_T), a_t**0.5 * POINTS, 1 - a_t)  # q(x_0 | x_t), up to a factor
@@ -198,14 +198,14 @@ def test_3_13_average_over_x0():
         near(sum(w * normal(GRID, m, var[0]) for m, w in zip(mean, p / p.sum())), unknown(t))
 
 
-def test_3_14_the_mean_of_the_step_needs_the_mean_of_x0():
+def test_3_10_the_mean_of_the_step_needs_the_mean_of_x0():
     x_t = torch.full((1, 1), X_T).double()
     for t in (2, 6, 10):
         guess = ideal_denoiser(SCHEDULE, POINTS[:, None], SHARES)(x_t, torch.tensor([t]))
         near(posterior(SCHEDULE, guess, x_t, t, t - 1)[0].item(), integral(unknown(t) * GRID))
 
 
-def test_3_15_small_steps_are_gaussian():
+def test_3_9_small_steps_are_gaussian():
     x = torch.linspace(-3, 3, 60_001, dtype=torch.float64)
 
     def density(x):
@@ -236,7 +236,7 @@ def test_3_16_tweedie():
         near(-(x - a**0.5 * guess) / (1 - a) ** 0.5 / (1 - a) ** 0.5, slope)  # the mean of eps, from that of x_0
 
 
-def test_3_17_the_floor_of_the_loss():
+def test_3_14_the_floor_of_the_loss():
     rng, v = torch.Generator().manual_seed(0), 0.6  # data N(0, v): the best guesses are straight lines through 0
     x0 = v**0.5 * torch.randn(400_000, 1, generator=rng, dtype=torch.float64)
     eps = torch.randn(x0.shape, generator=rng, dtype=torch.float64)
@@ -249,7 +249,7 @@ def test_3_17_the_floor_of_the_loss():
         near((eps - best).square().mean(), a * v / (a * v + 1 - a), 0.01)
 
 
-def test_3_18_any_earlier_step():
+def test_3_8_any_earlier_step():
     for t, s in ((7, 2), (10, 6), (5, 1)):
         keep, var = 1.0, 0.0  # x_t given x_s, by walking the chain step by step
         for i in range(s + 1, t + 1):

@@ -35,7 +35,7 @@ def decoder(x0, x_1):  # log p(x_0 | x_1)
     return bound.discretised(x0, IDEAL(x_1, times(1, len(x_1))), beta(SHORT, 2, 1) ** 0.5)
 
 
-def quadrature(x0):  # (4.1), one integral after the other
+def quadrature(x0):  # (4.2), one integral after the other
     p = density(GRID, 0, 1)
     for t in range(SHORT.T, 1, -1):
         mean, _ = posterior(SHORT, IDEAL(GRID[:, None], times(t, len(GRID))), GRID[:, None], t, t - 1)
@@ -80,7 +80,7 @@ def backwards(values):  # the same integrals in the other order, from x_0 up to 
     return density(GRID, 0, 1) @ v * WIDTH
 
 
-def test_4_1_marginal():
+def test_4_2_marginal():
     """The chain of integrals agrees with samples of the model, and the levels' probabilities sum to 1."""
     x = torch.randn(20_000, 1, generator=seeded(), dtype=torch.float64)
     for moment in ddpm(IDEAL, SHORT, x, list(range(SHORT.T, 0, -1)), rng=seeded(1), variance=beta):
@@ -92,7 +92,7 @@ def test_4_1_marginal():
     assert abs(every.sum() - 1) < 1e-6 and abs(backwards(X0)[0] - quadrature(X0)) < 1e-9
 
 
-def test_4_2_jensen():
+def test_4_3_jensen():
     """The mean of -log(p/q) over forward chains lies above -log p(x_0), by a KL, and is not far off."""
     x = chains(X0, 4000, seeded())
     ratio = log_q(x) - sum(log_p(x))
@@ -102,7 +102,7 @@ def test_4_2_jensen():
     assert -((a * (b / a)).sum() * WIDTH).log() <= (a * -(b / a).log()).sum() * WIDTH
 
 
-def test_4_3_bayes():
+def test_4_5_bayes():
     """Both factorisations of q(x_{t-1}, x_t | x_0) agree at arbitrary points."""
     x0, x_s, x_t = torch.randn(3, 50, 1, generator=seeded(), dtype=torch.float64)
     for t in range(2, SHORT.T + 1):
@@ -113,7 +113,7 @@ def test_4_3_bayes():
         torch.testing.assert_close(forward, back * there / here)
 
 
-def test_4_4_telescoping():
+def test_4_6_telescoping():
     """The forward product equals the turned one, and the log-ratios agree chain by chain."""
     x = chains(X0, 100, seeded())
     prior, last, *rest = log_p(x)
@@ -124,7 +124,7 @@ def test_4_4_telescoping():
     torch.testing.assert_close(log_q(x) - sum(log_p(x)), right)
 
 
-def test_4_5_bound():
+def test_4_7_bound():
     """bound.vlb is the mean of -log(p/q), and lies above the exact -log p(x_0), all in bits."""
     x = chains(X0, 20_000, seeded())
     ratio = (log_q(x) - sum(log_p(x))) / math.log(2)
@@ -143,7 +143,7 @@ def terms(variance, t, schedule=schedules.linear(50, 0.002, 0.3)):
     return schedule, x0, x0_hat, x_t, v, kl, 0.5 * ((v / var).log() + var / v - 1), mean - mean_hat
 
 
-def test_4_6_error_in_x0():
+def test_4_8_error_in_x0():
     """The KL of the two steps, with both variances; with beta_tilde, half the drop of the SNR."""
     for t in (2, 17, 50):
         for variance in (beta, beta_tilde):
@@ -155,7 +155,7 @@ def test_4_6_error_in_x0():
         torch.testing.assert_close(kl, 0.5 * (s.snr(t - 1) - s.snr(t)) * (x0 - x0_hat) ** 2)
 
 
-def test_4_7_error_in_eps():
+def test_4_9_error_in_eps():
     """The same KL from the two noises that x_0 and its guess mean."""
     for t in (2, 17, 50):
         for variance in (beta, beta_tilde):
@@ -167,7 +167,7 @@ def test_4_7_error_in_eps():
             torch.testing.assert_close(kl, weight * (eps - eps_hat) ** 2 + constant)
 
 
-def test_4_8_decoder():
+def test_4_10_decoder():
     """The mass on a level is the integral of the density over it; all 256 sum to 1, tails included."""
     levels = torch.linspace(-1, 1, 256, dtype=torch.float64)
     for mean, std in ((0.1, 0.05), (0.98, 0.03), (-1.2, 0.3)):
@@ -179,7 +179,7 @@ def test_4_8_decoder():
         assert abs(torch.trapezoid(density(x, mean, std**2), x) - mass[-1]) < 1e-6
 
 
-def test_4_9_simple_loss():
+def test_4_11_simple_loss():
     """Steps are drawn evenly from 1..T; a network that answers x_t has a loss known in closed form."""
     schedule, x0 = schedules.linear(4, 0.1, 0.6), torch.randn(40_000, 1, generator=seeded())
     seen = []
@@ -194,7 +194,7 @@ def test_4_9_simple_loss():
     assert abs(got - (signal**2 + (noise - 1) ** 2).mean()) < 0.02  # E (signal x0 + (noise - 1) eps)^2
 
 
-def test_4_10_weights():
+def test_4_12_weights():
     """P2 over the bound's terms and min-SNR over the error in x_0 agree with their form on eps."""
     snr, k, gamma = torch.tensor([50.0, 5.0, 0.3]), 1.0, 0.5
     torch.testing.assert_close(losses.p2(snr, k, gamma) / snr, 1 / (k + snr) ** gamma)
@@ -208,7 +208,7 @@ def test_4_10_weights():
     )
 
 
-def test_4_11_mean_and_median():
+def test_4_13_mean_and_median():
     """Autograd: the derivatives are those of the text, and they vanish at the mean and at the median."""
     eps = torch.cat([torch.randn(601, generator=seeded()) - 1, torch.randn(400, generator=seeded(1)) + 4]).double()
     for distance, best in ((F.mse_loss, eps.mean()), (F.l1_loss, eps.median())):
@@ -220,7 +220,7 @@ def test_4_11_mean_and_median():
             assert (slope.abs() < 1e-3) == (a == best)
 
 
-def test_4_12_entropy_and_kl():
+def test_4_1_entropy_and_kl():
     """The expected length of a code built on p is q's entropy plus a KL, which is 0 for p = q alone."""
     p, q = torch.rand(2, 7, generator=seeded(), dtype=torch.float64) + 0.05
     p, q = p / p.sum(), q / q.sum()
@@ -230,7 +230,7 @@ def test_4_12_entropy_and_kl():
     assert kl > 0.01 and F.kl_div(q.log(), q, reduction="sum").abs() < 1e-12
 
 
-def test_4_13_what_the_bound_loses():
+def test_4_4_what_the_bound_loses():
     """On a chain of two steps with four states each, summed over all chains: the gap is the KL of the hidden parts."""
     p_2, *tables = (torch.rand(4, 4, generator=seeded(k), dtype=torch.float64) + 0.1 for k in range(5))
     p_1, p_0, q_1, q_2 = (table / table.sum(1, keepdim=True) for table in tables)  # [from, to]

@@ -11,7 +11,7 @@ def randn(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
-def test_5_1_time_as_waves():
+def test_5_3_time_as_waves():
     e = layers.Sinusoidal(8)(torch.tensor([3, 700]))
     for row, t in zip(e, (3, 700)):
         for i in range(4):
@@ -20,7 +20,7 @@ def test_5_1_time_as_waves():
             assert abs(row[4 + i].item() - math.cos(t * w)) < 1e-4
 
 
-def test_5_2_group_norm():
+def test_5_1_group_norm():
     x = randn(2, 16, 3, 3) * 5 + 2
     norm = layers.group_norm(16)
     with torch.no_grad():
@@ -36,12 +36,12 @@ def test_5_2_group_norm():
             assert torch.allclose(y[b, c], wanted, atol=1e-5)
 
 
-def test_5_2_company_does_not_matter():
+def test_5_1_company_does_not_matter():
     x = randn(4, 16, 3, 3)
     assert torch.allclose(layers.group_norm(16)(x)[:1], layers.group_norm(16)(x[:1]), atol=1e-6)
 
 
-def test_5_3_rearranging_keeps_every_number():
+def test_5_2_rearranging_keeps_every_number():
     x, down = randn(2, 3, 4, 6), layers.RearrangeDown(3, 12)
     with torch.no_grad():  # a mix that leaves the channels as they are
         down.mix.weight.copy_(torch.eye(12)[:, :, None, None])

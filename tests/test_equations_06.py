@@ -57,7 +57,7 @@ def test_6_3_the_true_v_gives_the_picture_back_and_accuracy_1():
 
 @pytest.mark.parametrize("s", [0.25, 1.0, 3.0])
 @pytest.mark.parametrize("alpha_bar", [0.98, 0.5, 0.03])
-def test_6_4_the_best_v_loss_of_gaussian_data(alpha_bar, s):
+def test_6_5_the_best_v_loss_of_gaussian_data(alpha_bar, s):
     x0, eps = normal(2, 400_000)
     x0 = s * x0 + 0.7  # the mean does not matter: a guess may have a constant
     signal, noise = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
@@ -68,14 +68,14 @@ def test_6_4_the_best_v_loss_of_gaussian_data(alpha_bar, s):
     near(best_v_loss(torch.tensor(alpha_bar), s), left, 0.01)
 
 
-def test_6_4_its_two_ends():
+def test_6_5_its_two_ends():
     for s in (0.1, 1.0, 64.0):
         near(best_v_loss(torch.tensor(1.0, dtype=F64), s), 1.0)
         near(best_v_loss(torch.tensor(0.0, dtype=F64), s), s**2)
     assert best_v_loss(schedules.cosine(1000).alpha_bar[1], 64.0) < 1.01  # [0, 255] does not show at small t
 
 
-def test_6_5_the_pseudo_accuracy_is_the_loss_in_other_units():
+def test_6_4_the_pseudo_accuracy_is_the_loss_in_other_units():
     schedule = schedules.cosine(100)
     x0, eps, error = normal(3, 6, 3, 4, 4)
     t = torch.tensor([1, 20, 40, 60, 80, 100])

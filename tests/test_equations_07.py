@@ -25,7 +25,7 @@ def doubles(*shape, seed=0):
 
 
 @pytest.mark.parametrize("k", [2, 4])
-def test_7_1_pooling_multiplies_the_snr_by_k_squared(k):
+def test_7_2_pooling_multiplies_the_snr_by_k_squared(k):
     """Measured on pooled pictures: the squared pooled signal over the variance of the rest."""
     schedule, t = schedules.linear(1000), 400
     x0 = F.interpolate(doubles(1, 3, 8, 8), scale_factor=k)  # smooth: each block of k x k is of one colour
@@ -38,7 +38,7 @@ def test_7_1_pooling_multiplies_the_snr_by_k_squared(k):
     torch.testing.assert_close(signal, schedule.alpha_bar[t].sqrt(), rtol=0.02, atol=0)
 
 
-def test_7_2_the_kl_to_noise_against_samples():
+def test_7_1_the_kl_to_noise_against_samples():
     """KL = E_q[log q - log p], for three numbers and many draws; 0 for pure noise."""
     x0, a = torch.tensor([0.9, -0.4, 0.1], dtype=torch.float64), torch.tensor(0.3, dtype=torch.float64)
     formula = (a * (x0**2 - 1) - torch.log1p(-a)).sum() / 2
@@ -52,7 +52,7 @@ def test_7_2_the_kl_to_noise_against_samples():
 
 
 @pytest.mark.parametrize("T", [4, 50, 1000])
-def test_7_3_cosine_from_scratch(T):
+def test_7_4_cosine_from_scratch(T):
     """Number by number with Python's own cosine; the clip holds at T, and signal and noise are nearly a circle."""
     f = [math.cos((t / T + 0.008) / 1.008 * math.pi / 2) ** 2 for t in range(T + 1)]
     alpha_bar = [1.0]
@@ -65,7 +65,7 @@ def test_7_3_cosine_from_scratch(T):
 
 
 @pytest.mark.parametrize(("T", "s"), [(10, 0.008), (1000, 0.008), (1000, 0.0), (40, 0.2)])
-def test_7_4_beta_as_sines(T, s):
+def test_7_5_beta_as_sines(T, s):
     delta = math.pi / (2 * T * (1 + s))
     phi = (torch.arange(T + 1, dtype=torch.float64) / T + s) / (1 + s) * math.pi / 2
     formula = math.sin(delta) * torch.sin(phi[1:] + phi[:-1]) / phi[:-1].cos() ** 2
@@ -76,7 +76,7 @@ def test_7_4_beta_as_sines(T, s):
         assert formula[0].item() == pytest.approx(math.sin(delta) ** 2)
 
 
-def test_7_5_v_is_the_derivative_along_the_arc():
+def test_7_8_v_is_the_derivative_along_the_arc():
     x0, eps = doubles(2, 5)
     for t in (1, 300, 999):
         signal, noise = COSINE.scales(t, like=x0)
@@ -85,7 +85,7 @@ def test_7_5_v_is_the_derivative_along_the_arc():
         torch.testing.assert_close(V.target(x0, eps, signal, noise), derivative.flatten())
 
 
-def test_7_6_each_answer_leads_back():
+def test_7_9_each_answer_leads_back():
     """Solved as a linear system, two equations for x0 and eps, and compared with the package."""
     x0, eps = doubles(2, 6, 1, 2, 2)
     t = torch.tensor([1, 100, 400, 700, 900, 999])
@@ -113,7 +113,7 @@ def wrong_by(name, t, by):
 
 
 @pytest.mark.parametrize("name", PREDICT)
-def test_7_7_what_an_error_costs(name):
+def test_7_10_what_an_error_costs(name):
     for t in (1, 300, 700, 990):
         in_x0, in_eps, in_v, signal, noise = wrong_by(name, t, doubles(4, seed=5))
         torch.testing.assert_close(in_x0, -noise / signal * in_eps)
@@ -124,8 +124,8 @@ def test_7_7_what_an_error_costs(name):
 
 
 @pytest.mark.parametrize("name", PREDICT)
-def test_7_8_one_loss_with_three_weights(name):
-    """Squares of (7.7); and the package's loss on eps, weighted back by the SNR, is its loss on x0 for such answers."""
+def test_7_11_one_loss_with_three_weights(name):
+    """Squares of (7.10); and the package's loss on eps by the SNR is its loss on x0 for such answers."""
     for t in (1, 300, 700, 990):
         in_x0, in_eps, in_v, *_ = (e.square().mean() for e in wrong_by(name, t, doubles(4, seed=5)))
         snr = COSINE.snr(torch.tensor(t))
@@ -148,7 +148,7 @@ def test_7_8_one_loss_with_three_weights(name):
     torch.testing.assert_close(loss, F.mse_loss(guess, x0), rtol=1e-2, atol=0)
 
 
-def test_7_9_the_learned_variance_lies_between():
+def test_7_16_the_learned_variance_lies_between():
     """u = 0 and 1 are the two fixed choices, and for data of any variance up to 1 some u between gives the best."""
     for t in (2, 10, 500, 1000):
         b, tilde = (torch.tensor(f(COSINE, t, t - 1), dtype=torch.float64) for f in (beta, beta_tilde))
@@ -162,12 +162,12 @@ def test_7_9_the_learned_variance_lies_between():
             assert 0 < (best / tilde).log() / (b / tilde).log() < 1
 
 
-def bits(variance, tilde, d2):  # the term of (4.6), in nats
+def bits(variance, tilde, d2):  # the term of (4.8), in nats
     return 0.5 * (math.log(variance / tilde) + (tilde + d2) / variance - 1)
 
 
 @pytest.mark.parametrize(("t", "s"), [(500, 499), (100, 60), (960, 900)])
-def test_7_10_the_best_variance(t, s):
+def test_7_17_the_best_variance(t, s):
     """No other variance has a smaller term; d is how far the means are apart; and for two kinds of x0 it is known."""
     x0, x0_hat, x_t = doubles(3, 1000, 1)
     mean, var = posterior(COSINE, x0, x_t, t, s)
@@ -184,7 +184,7 @@ def test_7_10_the_best_variance(t, s):
 
 
 @pytest.mark.parametrize("k", [0.5, 2, 4])
-def test_7_11_the_shifted_schedule(k):
+def test_7_3_the_shifted_schedule(k):
     """Log SNR falls by 2 log k at every step; and pooled by k, a picture under it is one under the old schedule."""
     a = COSINE.alpha_bar
     shifted = a / (a + k**2 * (1 - a))
@@ -202,7 +202,7 @@ def to_zero(alpha_bar):
     return ((signal - signal[-1]) / (1 - signal[-1])) ** 2
 
 
-def test_7_12_zero_terminal_snr():
+def test_7_7_zero_terminal_snr():
     """Clean at 0, pure noise at T, falling in between; the signal is changed along a straight line."""
     a = to_zero(STABLE)
     assert a[0] == 1 and a[-1] == 0 and (a.diff() < 0).all()
@@ -213,7 +213,7 @@ def test_7_12_zero_terminal_snr():
 
 
 @pytest.mark.parametrize(("N", "tau", "zero"), [(4096, 0.5, False), (64, 0.8, False), (4096, 0.5, True)])
-def test_7_13_how_wide_the_brightness_comes_out(N, tau, zero):
+def test_7_6_how_wide_the_brightness_comes_out(N, tau, zero):
     """DDIM with the ideal guess of the mean of N pixels, from pure noise, step by step, against the closed form."""
     a = to_zero(STABLE) if zero else STABLE
     x = torch.tensor(1 / N**0.5, dtype=torch.float64)  # one standard deviation: the whole map is linear
@@ -225,8 +225,8 @@ def test_7_13_how_wide_the_brightness_comes_out(N, tau, zero):
     assert zero == (abs(wanted / tau - 1) < 1e-9)
 
 
-def test_7_14_a_mean_over_steps_is_an_integral_over_log_snr():
-    """With the density (7.15), for a weight and an error that depend on log SNR alone."""
+def test_7_12_a_mean_over_steps_is_an_integral_over_log_snr():
+    """With the density (7.13), for a weight and an error that depend on log SNR alone."""
     plain = schedules.cosine(20_000, 0.0).alpha_bar[1:-1].logit()
 
     def inside(log_snr):
@@ -237,7 +237,7 @@ def test_7_14_a_mean_over_steps_is_an_integral_over_log_snr():
     torch.testing.assert_close(inside(plain).mean(), torch.trapezoid(density * inside(grid), grid), rtol=1e-3, atol=0)
 
 
-def test_7_15_the_density_of_the_cosine_schedule():
+def test_7_13_the_density_of_the_cosine_schedule():
     """The share of the steps in each bin of log SNR, without offset and clip, and the integral is 1."""
     log_snr = schedules.cosine(100_000, 0.0).alpha_bar[1:-1].logit()
     edges = torch.linspace(-10, 10, 21, dtype=torch.float64)
@@ -250,7 +250,7 @@ def test_7_15_the_density_of_the_cosine_schedule():
 
 
 @pytest.mark.parametrize("tau", [0.01, 0.3, 0.5, 0.9])
-def test_7_16_the_straight_path(tau):
+def test_7_14_the_straight_path(tau):
     """u is its derivative, the same everywhere; and scaled to variance 1 the point is x_t of the same SNR."""
     x0, eps = doubles(2, 5)
     at = torch.tensor(tau, dtype=torch.float64)
@@ -264,7 +264,7 @@ def test_7_16_the_straight_path(tau):
 
 
 @pytest.mark.parametrize("phi", [0.05, 0.6, math.pi / 4, 1.5])
-def test_7_17_u_is_another_v(phi):
+def test_7_15_u_is_another_v(phi):
     """The identity itself; and an error of v becomes one of u, whose weight on x0 is (1 + sqrt(SNR))^2."""
     x0, eps, off = doubles(3, 5)
     c, n = math.cos(phi), math.sin(phi)

@@ -106,7 +106,7 @@ def test_8_6_ddim_step(t, s, eta):
 
 
 def path(t, std=0.5, schedule=SCHEDULE):
-    """A solution of the equation for data N(0, std^2), by (8.13)."""
+    """A solution of the equation for data N(0, std^2), by (8.15)."""
     a, b = scales(t, schedule)
     return (a**2 * std**2 + b**2) ** 0.5
 
@@ -132,7 +132,7 @@ def test_8_7_ode():
         near(slope, guess(path(t, schedule=schedule), t, schedule=schedule)[0], 1e-4)
 
 
-def test_8_8_clock():
+def test_8_9_clock():
     schedule = schedules.cosine(10_000)
     for t in (9000, 5000, 500):
         after, now, before = [(path(u, schedule=schedule), *scales(u, schedule)) for u in (t - 1, t, t + 1)]
@@ -149,10 +149,10 @@ def integral_of_guess(t, s, f, n=20_001):
 
 
 @pytest.mark.parametrize("t, s", STEPS)
-def test_8_9_exact_solution(t, s):
+def test_8_10_exact_solution(t, s):
     """Quadrature along the exact path of two data sets: N(0, 0.5^2), and one point."""
 
-    def x0_hat(grid, std=0.5):  # a^2 = sigmoid(2 lambda); the path at lambda, and its guess, from (3.7)
+    def x0_hat(grid, std=0.5):  # a^2 = sigmoid(2 lambda); the path at lambda, and its guess, from (3.11)
         a2 = torch.sigmoid(2 * grid)
         return a2.sqrt() * std**2 / (a2 * std**2 + 1 - a2) * (a2 * std**2 + 1 - a2).sqrt()
 
@@ -165,7 +165,7 @@ def test_8_9_exact_solution(t, s):
 
 
 @pytest.mark.parametrize("t, s", STEPS)
-def test_8_10_first_order(t, s):
+def test_8_11_first_order(t, s):
     (a_t, b_t), (a_s, b_s) = scales(t), scales(s)
     x0 = guess(0.3, t)[1]
     held = b_s / b_t * 0.3 + b_s * integral_of_guess(t, s, lambda g: x0 * torch.ones_like(g))
@@ -174,7 +174,7 @@ def test_8_10_first_order(t, s):
     near(held, next(ddim(denoise, SCHEDULE, 0.3 * ONE, [t, s])).x.item(), 1e-5)
 
 
-def test_8_11_integral_of_the_line():
+def test_8_13_integral_of_the_line():
     for h in (0.01, 0.1, 1.0):
         u = torch.linspace(0, h, 20_001, dtype=F64)
         line = torch.trapezoid(u.exp() * u, u).item()
@@ -187,7 +187,7 @@ def test_8_11_integral_of_the_line():
     near((math.exp(h) * (h - 1) + 1 - h / 2 * (math.exp(h) - 1)) / h**3, 1 / 12, 1e-3)
 
 
-def test_8_12_second_order():
+def test_8_14_second_order():
     """A guess that is a line in lambda: the step errs by slope * b_s e^lambda_t * h^3 / 12; `dpmpp_2m` takes it."""
     schedule = schedules.cosine(1000)
     c, k = 0.3, 0.7
@@ -208,7 +208,7 @@ def test_8_12_second_order():
     near(last.x, last.x0)  # the last step lands on the guess
 
 
-def test_8_13_path_of_gaussian_data():
+def test_8_15_path_of_gaussian_data():
     """A thousand Euler steps from t to s come to the same; so do both samplers."""
     schedule = schedules.cosine(4000)
     for std in (0.5, 1.0, 2.0):
@@ -222,20 +222,20 @@ def test_8_13_path_of_gaussian_data():
         near(guess(x.item(), 1000, std, schedule)[0], b * 0.7 / (a**2 * std**2 + b**2))
 
 
-def test_8_14_length_of_noise():
+def test_8_17_length_of_noise():
     z = torch.randn(4000, 300, dtype=F64, generator=torch.Generator().manual_seed(0))
     squares = z.square().sum(1)
     near(squares.mean() / 300, 1.0, 0.01)
     near(squares.var() / 600, 1.0, 0.07)
 
 
-def test_8_15_straight_line():
+def test_8_18_straight_line():
     x, y = torch.randn(2, 4000, 300, dtype=F64, generator=torch.Generator().manual_seed(0))
     for w in (0.0, 0.2, 0.5, 1.0):
         near(((1 - w) * x + w * y).square().sum(1).mean() / 300, (1 - w) ** 2 + w**2, 0.01)
 
 
-def test_8_16_slerp():
+def test_8_19_slerp():
     """In the plane, and turned into a space of 40 numbers: the same length, and an angle that grows with w."""
     turn, _ = torch.linalg.qr(torch.randn(40, 2, dtype=F64, generator=torch.Generator().manual_seed(0)))
     for theta in (0.2, 1.5, 3.0):
@@ -246,7 +246,7 @@ def test_8_16_slerp():
             near(slerp(7 * ends[:1] @ turn.T, 7 * ends[1:] @ turn.T, w), on_arc @ turn.T)
 
 
-def test_8_17_score():
+def test_8_8_score():
     """The gradient of the log density of a mixture, by autograd."""
     means, weights, std = torch.tensor([-1.0, 0.5], dtype=F64), torch.tensor([0.3, 0.7], dtype=F64), 0.2
     denoise = ideal_denoiser(SCHEDULE, means[:, None], weights, std=std)
@@ -261,14 +261,14 @@ def test_8_17_score():
 
 
 @pytest.mark.parametrize("t, s", STEPS)
-def test_8_18_line_in_the_integral(t, s):
+def test_8_12_line_in_the_integral(t, s):
     x0, m, h = 0.3, 0.7, lam(s) - lam(t)
     u = torch.linspace(0, h, 200_001, dtype=F64)
     split = math.exp(lam(t)) * (x0 * math.expm1(h) + m * torch.trapezoid(u.exp() * u, u).item())
     near(integral_of_guess(t, s, lambda g: x0 + m * (g - lam(t)), 200_001), split, 1e-5)
 
 
-def test_8_19_inversion():
+def test_8_16_inversion():
     """Climbing and coming back down: exact for a guess that stands still, and of order 1 for another one."""
     schedule = schedules.cosine(2000)
     denoise = ideal_denoiser(schedule, torch.zeros(1, 1, dtype=F64), std=0.5)
@@ -283,6 +283,6 @@ def test_8_19_inversion():
     still = lambda x, t, cond: 0.3 * torch.ones_like(x)  # noqa: E731
     *_, back = ddim(still, schedule, climb(still, 0.8 * ONE, [200, 900, 1800]), [1800, 900, 200])
     near(back.x, 0.8 * ONE)
-    want = 0.8 * path(1800, schedule=schedule) / path(200, schedule=schedule)  # up the exact path (8.13)
+    want = 0.8 * path(1800, schedule=schedule) / path(200, schedule=schedule)  # up the exact path (8.15)
     coarse, fine = (climb(denoise, 0.8 * ONE, list(range(200, 1801, length))).item() - want for length in (40, 20))
     assert coarse / fine == pytest.approx(2, abs=0.2)

@@ -50,7 +50,7 @@ def eps_hat(x_t, t, cond):
 
 
 @pytest.mark.parametrize("t", [30, 60])
-def test_9_1_joint_training(t):
+def test_9_6_joint_training(t):
     """The best table of guesses, learned from samples whose condition was dropped, in a window around one x_t."""
     rng = torch.Generator().manual_seed(t)
     k = torch.randint(4, (2_000_000,), generator=rng)
@@ -73,7 +73,7 @@ def test_9_1_joint_training(t):
     near((odds / odds.sum() * told).sum(), ideal_denoiser(SCHEDULE, line, std=STD)(at, torch.tensor([t])).item(), 1e-6)
 
 
-def test_9_2_a_draw_a_sample_or_a_feature():
+def test_9_7_a_draw_a_sample_or_a_feature():
     rng = torch.Generator().manual_seed(0)
     for D in (1, 2, 3):
         vec = torch.ones(100_000, D)
@@ -85,7 +85,7 @@ def test_9_2_a_draw_a_sample_or_a_feature():
 
 
 @pytest.mark.parametrize("w", [-2.0, 0.0, 1.0, 1.5, 8.0])
-def test_9_3_guided_noise(w):
+def test_9_4_guided_noise(w):
     """From the package's guided x0 back to eps; and the second convention, w' = w - 1."""
     signal, noise = SCHEDULE.scales(TIMES, X_T)
     found = (X_T - signal * guided(exact, w)(X_T, TIMES, LABELS)) / noise
@@ -95,7 +95,7 @@ def test_9_3_guided_noise(w):
 
 
 @pytest.mark.parametrize("predict", [EPS, X0, V], ids=lambda p: p.name)
-def test_9_4_guiding_x0_is_guiding_any_answer(predict):
+def test_9_5_guiding_x0_is_guiding_any_answer(predict):
     """Networks of any content: guide the raw answer, or guide the picture that it means."""
 
     def net(x, t, cond):
@@ -111,7 +111,7 @@ def test_9_4_guiding_x0_is_guiding_any_answer(predict):
 
 
 @pytest.mark.parametrize("i", range(4))
-def test_9_5_score(i):
+def test_9_1_score(i):
     t, x, cond = TIMES[i : i + 1], X_T[i : i + 1], Cond(LABELS.vec[i : i + 1])
     noise = SCHEDULE.scales(t, x)[1]
     for c, pool in ((cond, POOLS[i % 2]), (cond.drop(1.0), MEANS)):
@@ -119,7 +119,7 @@ def test_9_5_score(i):
 
 
 @pytest.mark.parametrize("i", range(4))
-def test_9_6_implicit_classifier(i):
+def test_9_3_implicit_classifier(i):
     """The posterior from the two classes' densities, not from p(x_t): a softmax, and its slope."""
     t, x, cond = TIMES[i : i + 1], X_T[i : i + 1], Cond(LABELS.vec[i : i + 1])
     noise = SCHEDULE.scales(t, x)[1]
@@ -131,7 +131,7 @@ def test_9_6_implicit_classifier(i):
 
 
 @pytest.mark.parametrize("w", [-1.0, 0.5, 2.0, 4.0])
-def test_9_7_power_of_the_density(w):
+def test_9_8_power_of_the_density(w):
     for i in range(4):
         t, x, cond = TIMES[i : i + 1], X_T[i : i + 1], Cond(LABELS.vec[i : i + 1])
         signal, noise = SCHEDULE.scales(t, x)
@@ -139,7 +139,7 @@ def test_9_7_power_of_the_density(w):
         near(slope(lambda x: w * log_p(x, t, POOLS[i % 2]) + (1 - w) * log_p(x, t, MEANS), x), -eps / noise, 1e-6)
 
 
-def test_9_8_dynamic_threshold():
+def test_9_10_dynamic_threshold():
     """The quantile by sorting: of 101 numbers, the p-quantile is the one with 100 p below it."""
     x0 = torch.randn(5, 101, dtype=F64, generator=torch.Generator().manual_seed(0)) * torch.tensor(
         [[0.1], [0.5], [1], [3], [9]]
@@ -152,7 +152,7 @@ def test_9_8_dynamic_threshold():
 
 
 @pytest.mark.parametrize("w", [-1.0, 1.0, 3.0])
-def test_9_9_classifier_guidance(w):
+def test_9_2_classifier_guidance(w):
     """A perfect classifier's slope, by autograd of a softmax over the classes' densities, guides as two guesses do."""
     for i in range(4):
         t, x, cond = TIMES[i : i + 1], X_T[i : i + 1], Cond(LABELS.vec[i : i + 1])
@@ -166,7 +166,7 @@ def test_9_9_classifier_guidance(w):
 
 
 @pytest.mark.parametrize("w", [0.5, 1.0, 3.0])
-def test_9_10_negative_prompt(w):
+def test_9_9_negative_prompt(w):
     """Class 1 in the place of the null condition: the slope of the two densities' powers."""
     for i in (0, 2):  # asked for class 0
         t, x = TIMES[i : i + 1], X_T[i : i + 1]

@@ -84,7 +84,7 @@ def test_10_4_frechet_distance():
     near(nuclear(root(a) @ root(b)), torch.linalg.eigvals(a @ b).real.sqrt().sum())
 
 
-def test_10_5_bias_of_the_means():
+def test_10_8_bias_of_the_means():
     """Uniform numbers, n = 5 and m = 9, many times."""
     scale = torch.tensor([1.0, 2.0, 0.5], dtype=F64)
     x = scale * torch.rand(40_000, 5, 3, dtype=F64, generator=seeded(1))
@@ -95,7 +95,7 @@ def test_10_5_bias_of_the_means():
 
 
 @pytest.mark.parametrize("n, m, d", [(6, 9, 12), (8, 8, 8), (40, 30, 5)])
-def test_10_6_bound_of_the_mean_distance(n, m, d):
+def test_10_9_bound_of_the_mean_distance(n, m, d):
     """Below the mean of many, for normal and for uniform features; with equal densities above 0."""
     for spread in (0.5, 1.0, 1.5):
         for draw, var in ((torch.randn, 1.0), (torch.rand, 1 / 12)):
@@ -111,7 +111,7 @@ def test_10_6_bound_of_the_mean_distance(n, m, d):
                 assert bound > 0.6 * found.mean()
 
 
-def test_10_7_squared_difference_of_means():
+def test_10_5_squared_difference_of_means():
     """All of two small populations: their mean features of degree 2, written out, against the three means of k."""
     x, y = normal(5, 2, seed=1), normal(4, 2, seed=2)
 
@@ -124,7 +124,7 @@ def test_10_7_squared_difference_of_means():
     near((phi(x).mean(0) - phi(y).mean(0)).square().sum(), k(x, x) + k(y, y) - 2 * k(x, y))
 
 
-def test_10_8_moments_up_to_the_third():
+def test_10_6_moments_up_to_the_third():
     x, y, d = normal(7, 3, seed=1), normal(6, 3, seed=2) + 0.5, 3
     k = lambda a, b: ((a @ b.T / d + 1) ** 3).mean()  # noqa: E731
     total = 0.0
@@ -135,7 +135,7 @@ def test_10_8_moments_up_to_the_third():
     near(k(x, x) + k(y, y) - 2 * k(x, y), total)
 
 
-def test_10_9_unbiased_estimate():
+def test_10_7_unbiased_estimate():
     """The package's mean over all samples of a tiny population, against the distance of the populations themselves."""
     x, y, d = normal(3, 2, seed=1), normal(2, 2, seed=2), 2
     k = lambda a, b: ((a @ b.T / d + 1) ** 3).mean()  # noqa: E731
@@ -145,7 +145,7 @@ def test_10_9_unbiased_estimate():
     assert min(found) < 0 < max(found)
 
 
-def test_10_10_inception_score():
+def test_10_12_inception_score():
     logits = 2 * normal(30, 6)
     p = logits.softmax(1)
     mean = torch.distributions.Categorical(p.mean(0))
@@ -176,7 +176,7 @@ def test_10_11_precision_and_recall():
     near(precision_recall(real, fake, k), expected)
 
 
-def test_10_12_perceptual_distance():
+def test_10_13_perceptual_distance():
     """Two unit vectors: |u - v|^2 = 2 - 2 cos, place by place and layer by layer."""
     maps = lambda x: [x.double(), F.avg_pool2d(x.double() ** 3, 2)]  # noqa: E731
     a, b = torch.rand(2, 5, 3, 4, 4, generator=seeded(1)) * 2 - 1
@@ -185,7 +185,7 @@ def test_10_12_perceptual_distance():
     near(perceptual(a, b, Features("test", lambda x: x.mean((2, 3)), maps=maps)), expected, 1e-6)
 
 
-def test_10_13_gap_in_standard_deviations():
+def test_10_10_gap_in_standard_deviations():
     """Without a difference, z of independent distances has mean 0 and variance 1; with one, its mean is the gap / s."""
     a, b = 3.0 * normal(200_000, seed=1), 4.0 * normal(200_000, seed=2)
     z = (a - b) / math.hypot(3.0, 4.0)

@@ -153,7 +153,7 @@ def test_12_8_anothers_text_can_only_harm(seed):
 
 
 @pytest.mark.parametrize("p", [0.1, 0.6])
-def test_12_9_at_least_one_of_n(p):
+def test_12_10_at_least_one_of_n(p):
     for n in (1, 2, 4):
         ways = itertools.product((0, 1), repeat=n)
         found = sum(math.prod(p if w else 1 - p for w in way) for way in ways if any(way))
@@ -161,7 +161,7 @@ def test_12_9_at_least_one_of_n(p):
 
 
 @pytest.mark.parametrize("p, shift", [(0.3, 1.0), (0.7, 0.0), (0.5, -0.5)])
-def test_12_10_a_judge_that_errs(p, shift):
+def test_12_11_a_judge_that_errs(p, shift):
     """Scores are normal, a right one's higher by `shift`: a = P(z > -shift / sqrt 2)."""
     right = torch.rand(400_000, 2, generator=seeded(1)) < p
     score = normal(400_000, 2, seed=2) + shift * right
@@ -172,7 +172,7 @@ def test_12_10_a_judge_that_errs(p, shift):
     near(p**2 + 2 * p * (1 - p) / 2, p)
 
 
-def test_12_11_the_mean_pictures_pseudo_accuracy():
+def test_12_12_the_mean_pictures_pseudo_accuracy():
     x = 2 * torch.rand(50, 1, 4, 4, dtype=F64, generator=seeded()) - 1
     mean = x.mean(0).expand_as(x)
     var = x.var(0, correction=0).mean()
@@ -181,7 +181,7 @@ def test_12_11_the_mean_pictures_pseudo_accuracy():
 
 
 @pytest.mark.parametrize("f", [0.0, 0.4, 1.0, 2.5])
-def test_12_12_how_much_of_the_text_is_used(f):
+def test_12_9_how_much_of_the_text_is_used(f):
     """At t = T nothing is known but the text; every pair of a picture and a text is summed over, with its weight."""
     p = torch.rand(5, 7, dtype=F64, generator=seeded(3)) ** 2
     p = p / p.sum()  # of a text c and a picture x0

@@ -17,7 +17,7 @@ def swiss_roll(n: int, rng: torch.Generator | None = None) -> Tensor:
 
 
 def ideal_denoiser(schedule: Schedule, means: Tensor, weights: Tensor | None = None, std: float = 0.0) -> Denoise:
-    """E[x_0 | x_t] when the data are a mixture of K Gaussians: the best any network can answer (for MSE).  (3.7)
+    """E[x_0 | x_t] when the data are a mixture of K Gaussians: the best any network can answer (for MSE).  (3.11)
 
     means: (K, ...), weights: (K,) or None for equal ones, std: of each Gaussian; 0 makes the data K single points.
     """

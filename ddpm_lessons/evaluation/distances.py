@@ -21,7 +21,7 @@ def frechet(a: Tensor, b: Tensor) -> float:
 
 
 def kernel(a: Tensor, b: Tensor) -> float:
-    """The kernel distance: squared MMD with k(x, y) = (x.y / D + 1)^3, unbiased (arXiv 1801.01401).  (10.9)
+    """The kernel distance: squared MMD with k(x, y) = (x.y / D + 1)^3, unbiased (arXiv 1801.01401).  (10.7)
 
     a: (N, D), b: (M, D).
     """
@@ -58,7 +58,7 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, flo
 
 @torch.no_grad()
 def inception_score(logits: Tensor) -> float:
-    """exp of the mean KL(p(y | x) || p(y)) (arXiv 1606.03498, section 4): from 1 to K, high = sure and varied.  (10.10)
+    """exp of the mean KL(p(y | x) || p(y)) (arXiv 1606.03498, section 4): from 1 to K, high = sure and varied.  (10.12)
 
     It never sees a real picture, and the classes are those that its network was trained on.  logits: (N, K)
     """
@@ -68,7 +68,7 @@ def inception_score(logits: Tensor) -> float:
 
 
 def perceptual(a: Tensor, b: Tensor, features: Features) -> Tensor:
-    """How different two pictures look, pair by pair: LPIPS (arXiv 1801.03924, eq. 1).  (10.12)
+    """How different two pictures look, pair by pair: LPIPS (arXiv 1801.03924, eq. 1).  (10.13)
 
     a, b: (N, C, H, W) -> (N,). Layer by layer the squared distance of the unit vectors at each place, averaged over
     places. The paper's weights of the channels, learned from people's judgements for other networks, are all 1 here.

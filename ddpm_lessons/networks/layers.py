@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Sinusoidal(nn.Module):
-    """Time as waves, the longest near 2 pi 10,000 steps (arXiv 1706.03762, section 3.5).  t: (B,) -> (B, D)  (5.1)"""
+    """Time as waves, the longest near 2 pi 10,000 steps (arXiv 1706.03762, section 3.5).  t: (B,) -> (B, D)  (5.3)"""
 
     def __init__(self, dim: int, longest: float = 10_000.0):
         super().__init__()
@@ -33,7 +33,7 @@ class LearnedTime(nn.Module):
 
 
 class RearrangeDown(nn.Module):
-    """Halve H and W without losing a number: pixels become channels, then a 1x1 convolution mixes them.  (5.3)"""
+    """Halve H and W without losing a number: pixels become channels, then a 1x1 convolution mixes them.  (5.2)"""
 
     def __init__(self, c_in: int, c_out: int):
         super().__init__()
@@ -80,7 +80,7 @@ class TransposedUp(nn.ConvTranspose2d):
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """Group norm with 8 groups, or one where 8 do not divide the channels (arXiv 1803.08494).  (5.2)"""
+    """Group norm with 8 groups, or one where 8 do not divide the channels (arXiv 1803.08494).  (5.1)"""
     return nn.GroupNorm(8 if channels % 8 == 0 else 1, channels)
 
 

@@ -91,7 +91,7 @@ class ClipTraining:
         return batch
 
     def loss(self, net: nn.Module, x0: Tensor, cond: Cond, rng: torch.Generator) -> Tensor:
-        """CLIP's own (arXiv 2103.00020, figure 3): each picture picks its caption, each caption its picture.  (11.3)"""
+        """CLIP's own (arXiv 2103.00020, figure 3): each picture picks its caption, each caption its picture.  (11.4)"""
         from open_clip import ClipLoss
 
         image, text, scale = net(x0, cond.vec)[:3]

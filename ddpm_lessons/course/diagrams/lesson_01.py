@@ -15,7 +15,7 @@ from .draw import INK, arrow, box, sheet, words
 
 
 def by_bayes(x: Tensor, var: float, size: int = 8) -> Tensor:
-    """A photograph cleaned by (1.14) in each direction of its own patches.  x: (C, H, W), noisy, var: of its noise"""
+    """A photograph cleaned by (1.11) in each direction of its own patches.  x: (C, H, W), noisy, var: of its noise"""
     patches = F.unfold(x[None], size)[0].T  # (n, C * size * size)
     mean = patches.mean(0)
     seen, directions = torch.linalg.eigh(patches.T.cov())  # variances add: the patch's own plus the noise's
@@ -33,7 +33,7 @@ def there_and_back(x0: Tensor, y: Tensor, guess: Tensor) -> Figure:
         inset = figure.add_axes((3.75 * i / 10.2, 0, 2.7 / 10.2, 2.7 / 3.3))
         picture(inset, x)
         words(ax, 3.75 * i + 1.35, 3.0, name)
-    for x, colour, text, below in ((2.8, ORANGE, "add a\nGaussian", "(1.5)"), (6.55, GREEN, "Bayes'\nrule", "(1.7)")):
+    for x, colour, text, below in ((2.8, ORANGE, "add a\nGaussian", "(1.7)"), (6.55, GREEN, "Bayes'\nrule", "(1.10)")):
         arrow(ax, (x, 1.35), (x + 0.85, 1.35), colour=colour)
         words(ax, x + 0.42, 1.8, text, fontsize=12)
         words(ax, x + 0.42, 1.05, below, fontsize=11)
@@ -41,7 +41,7 @@ def there_and_back(x0: Tensor, y: Tensor, guess: Tensor) -> Figure:
 
 
 def gaussian(x: Tensor, mean: float, var: float) -> Tensor:
-    """The normal density (1.2)."""
+    """The normal density (1.3)."""
     return (-((x - mean) ** 2) / (2 * var)).exp() / math.sqrt(2 * math.pi * var)
 
 

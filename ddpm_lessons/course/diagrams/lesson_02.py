@@ -94,7 +94,7 @@ def right_angles(schedule: Schedule) -> Figure:
 
 
 def three_ways(ways: dict[str, Tensor], schedule: Schedule, x0: float) -> Figure:
-    """Paths, (N, T + 1) for each name, over the band that (2.6) gives for every single t."""
+    """Paths, (N, T + 1) for each name, over the band that (2.8) gives for every single t."""
     figure, axes = plots.panels(1, len(ways), 3.5, 3.4, sharey=True)
     t = range(schedule.T + 1)
     mean, std = schedule.alpha_bar.sqrt() * x0, (1 - schedule.alpha_bar).sqrt()
@@ -148,7 +148,7 @@ def spectra(photo: Tensor, measured: dict[int, Tensor], schedule: Schedule) -> F
         k = int((a * photo >= 1 - a).sum().clamp(max=len(f) - 1))  # from here on the noise is stronger
         axes[0, 0].plot(f[k], 1 - a, "v", color=colour, ms=10)
     axes[0, 0].set(xscale="log", yscale="log", ylabel="power of each wave", title="photograph and noise, apart")
-    axes[0, 1].set(title="lines: their sum (2.11); dots: measured")
+    axes[0, 1].set(title="lines: their sum (2.10); dots: measured")
     for ax in axes[0]:
         ax.set_xticks([1, 2, 4, 8, 16, 32], ["1\ncoarse", "2", "4", "8", "16", "32\nfine"])
         ax.minorticks_off()

@@ -90,7 +90,7 @@ def histograms(cases: Sequence[tuple]) -> Figure:
         curve = torch.exp(-((x - mean) ** 2) / (2 * var)) / (2 * torch.pi * var) ** 0.5
         ax.hist(before.numpy(), bins=90, range=(-2, 2.5), density=True, color="0.85", label="all $x_{t-1}$")
         ax.hist(led.numpy(), bins=40, density=True, color=SKY, alpha=0.7, label="those with $x_t$ near 0.3")
-        ax.plot(x, curve, color=RED, label="(3.5) and (3.6), computed")
+        ax.plot(x, curve, color=RED, label="(3.6) and (3.7), computed")
         ax.set(title=f"$t = {t}$", yticks=[], xlabel="$x_{t-1}$")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=11)
     return figure
@@ -141,7 +141,7 @@ def floor(losses: Sequence[float], ideal: Tensor, network: Tensor) -> Figure:
     left.set(xlabel="training step", ylabel="loss", ylim=(0.2, 0.8), title="The loss stops, but not at 0")
     left.set_xticks(range(0, 8001, 2000))
     right.fill_between(ts, ideal, color=RED, alpha=0.15, linewidth=0)
-    right.plot(ts, ideal, "--", color=RED, label="ideal denoiser, (3.7)")
+    right.plot(ts, ideal, "--", color=RED, label="ideal denoiser, (3.11)")
     right.plot(ts, network, "o", color=BLUE, markersize=4, label="network")
     right.text(18, 0.3, "no answer gets\ninto this area", ha="center", fontsize=11, color=RED)
     right.set(xlabel="$t$", ylabel="squared error of $\\hat\\epsilon$", ylim=(0, 1), title="The same, step by step")

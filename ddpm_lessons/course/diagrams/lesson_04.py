@@ -61,7 +61,7 @@ def jensen() -> Figure:
 
 
 def fractions() -> Figure:
-    """The product of (4.3) over t = 2, 3, 4 with T = 4: equal tops and bottoms are crossed out in one colour."""
+    """The product of (4.5) over t = 2, 3, 4 with T = 4: equal tops and bottoms are crossed out in one colour."""
     figure, ax = sheet(9.4, 3.0)
     words(ax, 0.15, 2.7, r"$q(x_{1:4}\,|\,x_0)\;=$", ha="left", fontsize=15)
     colours, lefts = (RED, GREEN, PURPLE), (2.05, 4.6, 7.15)
@@ -77,7 +77,7 @@ def fractions() -> Figure:
         strike(ax, x + 1.42, 1.3, colour)
         if k < 4:
             strike(ax, x + 1.42, 1.9, colours[k - 1])
-        words(ax, x + 0.75, 0.85, f"step {k}, turned round by (4.3)", fontsize=11, color=GREY)
+        words(ax, x + 0.75, 0.85, f"step {k}, turned round by (4.5)", fontsize=11, color=GREY)
     words(ax, 8.57, 2.6, "survives", fontsize=12, color=BLUE)
     arrow(ax, (8.57, 2.47), (8.57, 2.1), colour=BLUE)
     words(ax, 5.2, 2.6, "crossed out in one colour: equal, so they cancel", fontsize=12)

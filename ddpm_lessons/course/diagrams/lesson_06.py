@@ -129,7 +129,7 @@ def loss_and_fid() -> Figure:
 
 
 def best_v_loss(alpha_bar: Tensor, s: float) -> Tensor:
-    """The smallest v-loss that Gaussian data of standard deviation s allow.  (6.4)"""
+    """The smallest v-loss that Gaussian data of standard deviation s allow.  (6.5)"""
     return s**2 / (alpha_bar * s**2 + 1 - alpha_bar)
 
 
@@ -138,7 +138,7 @@ def expected(schedule: Schedule, ts: Sequence[int], zero: Sequence[float], net: 
     figure, ((ax,),) = panels(1, 1, 7.5, 3.8)
     t = torch.arange(1, schedule.T + 1)
     ax.plot(ts, zero, ":", color=INK, label="a network that always answers 0")
-    ax.plot(t, best_v_loss(schedule.alpha_bar[1:], s), "--", color=ORANGE, label="the best for Gaussian data, (6.4)")
+    ax.plot(t, best_v_loss(schedule.alpha_bar[1:], s), "--", color=ORANGE, label="the best for Gaussian data, (6.5)")
     ax.plot(ts, net, "o-", color=BLUE, label="our network, held-out pictures")
     best = ts[list(net).index(min(net))]
     ax.annotate("here it does best", (best, min(net)), (best, 0.04), ha="center", arrowprops=dict(arrowstyle="->"))
@@ -158,7 +158,7 @@ def straight_line(schedule: Schedule, x0: Tensor, t: int) -> float:
 
 
 def ranges(schedule: Schedule, ts: Sequence[int], rows: dict[str, Tensor], healthy, fed) -> Figure:
-    """(6.4) and measured losses, rows: name -> pictures;  a network's losses on its own range, and fed [0, 1]."""
+    """(6.5) and measured losses, rows: name -> pictures;  a network's losses on its own range, and fed [0, 1]."""
     figure, ((left, right),) = panels(1, 2, 5.2, 3.8)
     t = torch.arange(1, schedule.T + 1)
     for (name, x), colour in zip(rows.items(), (PURPLE, ORANGE, GREEN)):

@@ -46,7 +46,7 @@ def step() -> Figure:
 
 
 def density(schedule: Schedule, ts: Sequence[int], means: Tensor, shares: Tensor, std: float) -> tuple[Tensor, Tensor]:
-    """The density of x_t for a mixture of Gaussians on a line -> x (M,), density (M, n + 1).  (3.7)"""
+    """The density of x_t for a mixture of Gaussians on a line -> x (M,), density (M, n + 1).  (3.11)"""
     x = torch.linspace(-2.6, 2.6, 400)
     signal, noise = (v.T for v in schedule.scales(torch.tensor(ts), torch.zeros(len(ts), 1)))
     wide = (signal**2 * std**2 + noise**2).sqrt()
@@ -82,7 +82,7 @@ def paths(ts: Sequence[int], runs: dict[str, Tensor], x: Tensor, density: Tensor
 
 
 def running_ahead(lam: tuple[float, float, float] = (-1.5, -0.4, 0.9)) -> Figure:
-    """The guess along the exact path (8.13) of data N(0, 1/4), and what DDIM and 2M put in its place in a step."""
+    """The guess along the exact path (8.15) of data N(0, 1/4), and what DDIM and 2M put in its place in a step."""
     figure, ((ax,),) = panels(1, 1, 8.5, 4.3)
 
     def guess(u):

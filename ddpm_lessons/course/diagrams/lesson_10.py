@@ -52,13 +52,13 @@ def rulers() -> Figure:
 def bias(curves: dict[int, tuple[list[float], list[float]]], spreads: Sequence[float], d: int) -> Figure:
     """Fréchet and kernel distance by the spread of the fakes, a column for each n.  curves: n -> (Fréchet, kernel)
 
-    Dashed is the truth for normal densities of d dimensions, dotted the bound (10.6); arrows point at the lowest.
+    Dashed is the truth for normal densities of d dimensions, dotted the bound (10.9); arrows point at the lowest.
     """
     figure, axes = panels(2, len(curves), 2.9, 2.4, sharex=True, sharey="row")
     for (n, (frechet, kernel)), (top, low) in zip(curves.items(), axes.T):
         r = min(n - 1, d)
         bound = [(1 + 1 / n) * (1 + s**2) * d - 2 * s * (r * d) ** 0.5 for s in spreads]
-        top.plot(spreads, bound, ":", color=GREEN, label="bound (10.6)")
+        top.plot(spreads, bound, ":", color=GREEN, label="bound (10.9)")
         top.plot(spreads, [d * (1 - s) ** 2 for s in spreads], "--", color=ORANGE, label="truth")
         low.plot(spreads, [3 * (1 - s**2) ** 2 / d for s in spreads], "--", color=ORANGE)
         for ax, y in ((top, frechet), (low, kernel)):

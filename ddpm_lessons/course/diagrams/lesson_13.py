@@ -56,6 +56,7 @@ def machines(photo: Tensor, back: Tensor, painted: Sequence[Tensor]) -> Figure:
     inset(figure, 8.05, 0.9, 1.3, painted[2])
     words(ax, 10.9, 0.9, "50 runs of the U-Net", fontsize=11)
     words(ax, 10.7, 2.05, "dashed: only while training", fontsize=11, color=GREY)
+    figure.set_size_inches(11.0, 7.0)  # all but the words a little smaller
     return figure
 
 

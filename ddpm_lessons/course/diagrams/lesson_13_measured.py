@@ -61,8 +61,8 @@ def lineup(photo: Tensor, rows: dict[str, Tensor]) -> Figure:
     """A photograph, large, beside rows of samples.  photo: (3, H, W), rows: name -> (n, 3, H, W)"""
     n = len(next(iter(rows.values())))
     with matplotlib.rc_context(plots.STYLE):
-        figure = Figure((2.9 + 0.87 * n, 0.85 * len(rows) + 0.1), dpi=80, layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=[1.7, 1.2 + 0.87 * n])
+        figure = Figure((3.0 + 0.8 * n, max(0.78 * len(rows), 1.9) + 0.1), dpi=80, layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=[1.7, 1.3 + 0.8 * n])
         ax = left.subplots()
         axes = right.subplots(len(rows), n, squeeze=False)
     plots.picture(ax, photo)
@@ -79,7 +79,7 @@ def plane(z: Tensor, made: Tensor, colours: Tensor, title: str, draws: Tensor | 
 
     z: (N, 2), colours: (N, 3) in [0, 1], made: (k * k, 3, h, w) from the top left of [-2, 2]^2;  draws: (M, 2)
     """
-    figure, ((left, right),) = plots.panels(1, 2, 3.4, 3.4)
+    figure, ((left, right),) = plots.panels(1, 2, 3.0, 3.0)
     left.scatter(*z.T, s=9, c=colours.numpy(), linewidths=0.2, edgecolors="#555555")
     for radius in (1, 2):
         left.add_patch(Circle((0, 0), radius, fill=False, color=RED, lw=1.2, ls="--"))
@@ -121,7 +121,7 @@ def points(ax: Axes, x: Tensor, title: str, colour: str = BLUE) -> None:
 def rings(panels: dict[str, Tensor], columns: int | None = None, rows: Sequence[str] = ()) -> Figure:
     """Panels of points around the ring.  panels: title -> (N, 2), in the order of reading"""
     columns = columns or len(panels)
-    figure, axes = plots.panels(-(-len(panels) // columns), columns, 2.35, 2.55)
+    figure, axes = plots.panels(-(-len(panels) // columns), columns, 1.95, 2.15)
     colours = (GREY, BLUE, ORANGE, RED, GREEN) if not rows else (ORANGE,) * columns + (RED,) * columns
     for ax, (title, x), colour in zip(axes.flat, panels.items(), colours):
         points(ax, x, title.rstrip(), colour)
@@ -184,7 +184,8 @@ def pace(rows: list[dict[str, Any]], floor: float) -> Figure:
     ax.axhline(floor, color=INK, lw=1, ls=":")
     ax.text(0.98, floor, "photographs", transform=ax.get_yaxis_transform(), fontsize=10, va="bottom", ha="right")
     ax.set(xscale="log", xlabel="milliseconds of one core for a picture", ylabel="Fréchet distance", ylim=(0, None))
-    ax.margins(x=0.25)
+    times = [1000 * r["seconds"] for r in rows]
+    ax.set_xlim(min(times) / 3, max(times) * 3)
     handles = {label: handle for handle, label in zip(*ax.get_legend_handles_labels())}
     figure.legend(handles.values(), handles.keys(), loc="outside right center", frameon=False)
     return figure

@@ -64,7 +64,7 @@ SHADES = {"coarse": PURPLE, "content": GREEN, "clean-up": BLUE}
 def effort(log_snr: Tensor, error: Tensor, weights: dict[str, Callable[[Tensor], Tensor]]) -> Figure:
     """Left: the picture's error over the SNR. Right: the share of the loss at each level, by each weight.  (N,) each
 
-    The levels are visited as the cosine schedule does, (7.15).
+    The levels are visited as the cosine schedule does, (7.13).
     """
     visits = 1 / torch.cosh(log_snr * math.log(10) / 2)
     paid = {name: visits * weight(10**log_snr) * error for name, weight in weights.items()}

@@ -158,7 +158,7 @@ LESSON_02: dict[str, Exercise] = {
             "that is 1 minus the product of the betas; take the product of 1 - beta": lambda b: torch.cat(
                 [one, 1 - b.cumprod(0)]
             ),
-            "you took roots; alpha_bar is the product of the alphas, and its root comes only in (2.6)": (
+            "you took roots; alpha_bar is the product of the alphas, and its root comes only in (2.8)": (
                 lambda b: torch.cat([one, (1 - b).sqrt().cumprod(0)])
             ),
             "that is 1 - alpha_bar, the variance of the noise": lambda b: torch.cat([0 * one, 1 - (1 - b).cumprod(0)]),
@@ -227,7 +227,7 @@ LESSON_02: dict[str, Exercise] = {
                 x - (1 - a) ** 0.5 * e
             ),
             "signal and noise are swapped": lambda x, a, e: (x - a**0.5 * e) / (1 - a) ** 0.5,
-            "that makes a noisy picture, (2.6); here x_t is given, and x_0 is wanted": lambda x, a, e: _mix(x, a, e),
+            "that makes a noisy picture, (2.8); here x_t is given, and x_0 is wanted": lambda x, a, e: _mix(x, a, e),
             "right before you clipped it; an exact x_0 needs no clipping": lambda x, a, e: (
                 (x - (1 - a) ** 0.5 * e) / a**0.5
             ).clamp(-1, 1),

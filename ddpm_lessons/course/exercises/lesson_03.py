@@ -85,7 +85,7 @@ LESSON_03 = {
         _back,
         _back_inputs,
         {
-            "nothing is clipped in your answer: clip x0_hat, then use it in (3.5); in (3.11) it has been cancelled": (
+            "nothing is clipped in your answer: clip x0_hat, then use it in (3.6); in (3.17) it has been cancelled": (
                 lambda *a: _back(*a, clip=1e9)
             ),
             "you clip the result; clip the guess x0_hat instead, since x_(t-1) may well leave [-1, 1]": lambda *a: (
@@ -94,7 +94,7 @@ LESSON_03 = {
             "you clip the guess and the result as well; a noisy x_(t-1) may leave [-1, 1]": lambda *a: _back(*a).clamp(
                 -1, 1
             ),
-            "after clipping, the old eps_hat no longer belongs to x0_hat; (3.5) needs only x0_hat and x_t": (
+            "after clipping, the old eps_hat no longer belongs to x0_hat; (3.6) needs only x0_hat and x_t": (
                 lambda x, e, t, s, z: (
                     s**0.5 * _guess(x, e, t).clamp(-1, 1)
                     + (1 - s - _var(t, s)).clamp(min=0) ** 0.5 * e
@@ -154,7 +154,7 @@ LESSON_03 = {
             "pictures lie in [-1, 1] here, and you clipped the guess to [0, 1]": (
                 lambda x, e, t, s, z: _back(x, e, t, s, z, guess=lambda *a: _guess(*a).clamp(0, 1))
             ),
-            "that makes x_(t-1) from x0_hat by the forward process and forgets x_t; (3.5) keeps a part of it": (
+            "that makes x_(t-1) from x0_hat by the forward process and forgets x_t; (3.6) keeps a part of it": (
                 lambda x, e, t, s, z: s**0.5 * _guess(x, e, t).clamp(-1, 1) + (1 - s) ** 0.5 * z
             ),
             "in x0_hat, both square roots are missing": (
@@ -176,7 +176,7 @@ LESSON_03 = {
         lambda t, s: ((s / t) ** 0.5, (1 - t / s) * (s / t) ** 0.5),
         lambda rng: _alpha_bars(rng),
         {
-            "the outer factor of (3.11), one over sqrt(alpha_t), belongs to the score as well": lambda t, s: (
+            "the outer factor of (3.17), one over sqrt(alpha_t), belongs to the score as well": lambda t, s: (
                 (s / t) ** 0.5,
                 1 - t / s,
             ),
@@ -194,7 +194,7 @@ LESSON_03 = {
                 (s / t) ** 0.5,
                 (1 - t / s) / (1 - t) ** 0.5 * (s / t) ** 0.5,
             ),
-            "that is the approximation (3.15), with the slope of the density at t - 1; with the slope at x_t it "
+            "that is the approximation (3.9), with the slope of the density at t - 1; with the slope at x_t it "
             "becomes exact, and alpha_t gets a root": lambda t, s: ((s / t) ** 0.5, s / t - 1),
             "both factors are divided by alpha_t; it needs a square root": lambda t, s: (s / t, s / t - 1),
             "the forward step multiplied by sqrt(alpha_t), so the way back divides by it": lambda t, s: (
@@ -205,7 +205,7 @@ LESSON_03 = {
                 (s / t) ** 0.5,
                 (1 - t / s) / 2 * (s / t) ** 0.5,
             ),
-            "the outer factor of (3.11), one over sqrt(alpha_t), is missing from both": (
+            "the outer factor of (3.17), one over sqrt(alpha_t), is missing from both": (
                 lambda t, s: (torch.ones_like(t), 1 - t / s)
             ),
             "alpha_t is alpha_bar_t / alpha_bar_(t-1), which is below 1; yours is upside down": (

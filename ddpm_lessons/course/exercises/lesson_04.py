@@ -46,7 +46,7 @@ LESSON_04: dict[str, Exercise] = {
             "there are two terms now, but each has only its own share of the drop in SNR: add the two drops": lambda: (
                 2.0
             ),
-            "beta_tilde does become smaller, but (4.6) has no variance left in its last line: add the two drops of the "
+            "beta_tilde does become smaller, but (4.8) has no variance left in its last line: add the two drops of the "
             "SNR": lambda: 0.5,
             "that would be half of a half; write both drops of the SNR down and add them": lambda: 0.25,
             "the error stays as it is, so the terms cannot vanish: add the two drops of the SNR": lambda: 0.0,
@@ -118,7 +118,7 @@ LESSON_04: dict[str, Exercise] = {
             "an error in x0 moves the mean by to_x0 times it, so its square counts to_x0 squared": lambda b, w, m: (
                 b + w * m
             ),
-            "an error in x0_hat is not yet an error in the mean: (4.6) has the factor between them": lambda b, w, m: (
+            "an error in x0_hat is not yet an error in the mean: (4.8) has the factor between them": lambda b, w, m: (
                 b + m
             ),
             "mse is the mean of a square already": lambda b, w, m: b + w**2 * m**2,

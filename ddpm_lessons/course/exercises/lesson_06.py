@@ -284,7 +284,7 @@ LESSON_06: dict[str, Exercise] = {
             1.5 + torch.rand((), generator=rng, dtype=torch.float64).item(),
         ),
         {
-            "that is (6.4), the best loss for v": lambda a, s: s**2 / (a * s**2 + 1 - a),
+            "that is (6.5), the best loss for v": lambda a, s: s**2 / (a * s**2 + 1 - a),
             "that is the best loss for x0: the variance of the picture, not of eps, once x_t is known": lambda a, s: (
                 (1 - a) * s**2 / (a * s**2 + 1 - a)
             ),

@@ -120,7 +120,7 @@ LESSON_07: dict[str, Exercise] = {
         lambda x_t, eps, a: (eps - (1 - a) ** 0.5 * x_t) / a**0.5,
         _answer_inputs,
         {
-            "This is (7.5) with x_t where x_0 should stand. Find x_0 from x_t and eps first.": lambda x_t, eps, a: (
+            "This is (7.8) with x_t where x_0 should stand. Find x_0 from x_t and eps first.": lambda x_t, eps, a: (
                 a**0.5 * eps - (1 - a) ** 0.5 * x_t
             ),
             "The division by the signal is missing.": lambda x_t, eps, a: eps - (1 - a) ** 0.5 * x_t,
@@ -138,17 +138,17 @@ LESSON_07: dict[str, Exercise] = {
             "Your v points backwards: it is minus the right one.": lambda x_t, eps, a: (
                 ((1 - a) ** 0.5 * x_t - eps) / a**0.5
             ),
-            "Your x_0 inside is not divided by the signal, see (7.6).": lambda x_t, eps, a: (
+            "Your x_0 inside is not divided by the signal, see (7.9).": lambda x_t, eps, a: (
                 a**0.5 * eps - (1 - a) ** 0.5 * a**0.5 * _x0(x_t, eps, a)
             ),
-            "The picture enters v with a minus, see (7.5).": lambda x_t, eps, a: (
+            "The picture enters v with a minus, see (7.8).": lambda x_t, eps, a: (
                 a**0.5 * eps + (1 - a) ** 0.5 * _x0(x_t, eps, a)
             ),
-            "In (7.5) the signal stands with eps and the noise with x_0.": lambda x_t, eps, a: (
+            "In (7.8) the signal stands with eps and the noise with x_0.": lambda x_t, eps, a: (
                 (1 - a) ** 0.5 * eps - a**0.5 * _x0(x_t, eps, a)
             ),
             "This is flow matching's u, eps - x_0, which section 7 builds.": lambda x_t, eps, a: eps - _x0(x_t, eps, a),
-            "This would be right if you had been given v; you have turned eps as (7.6) turns v.": lambda x_t, eps, a: (
+            "This would be right if you had been given v; you have turned eps as (7.9) turns v.": lambda x_t, eps, a: (
                 (1 - a) ** 0.5 * x_t + a**0.5 * eps
             ),
             "Both terms are divided by the signal; the brackets should hold x_t as well.": (
@@ -175,7 +175,7 @@ LESSON_07: dict[str, Exercise] = {
                 snr + 0.0
             ),
             "These are squared errors already, so there is no root.": lambda snr: (snr / (1 + snr)) ** 0.5,
-            "One square too many: (7.8) is squared already.": lambda snr: (snr / (1 + snr)) ** 2,
+            "One square too many: (7.11) is squared already.": lambda snr: (snr / (1 + snr)) ** 2,
             "Two steps, two factors: first divide by 1 + SNR, then multiply by SNR. You divided twice.": lambda snr: (
                 1 / snr / (1 + snr)
             ),
@@ -209,7 +209,7 @@ LESSON_07: dict[str, Exercise] = {
                 _first(a, delta, start=1)
             ),
             "One step late: index and t are the same.": lambda a, delta: _first(a, delta) + 1,
-            "An error is no variance: (7.7) divides by the root of alpha_bar.": lambda a, delta: _first(
+            "An error is no variance: (7.10) divides by the root of alpha_bar.": lambda a, delta: _first(
                 a, delta, power=1
             ),
             "The factor is upside down: noise over signal.": _first_upside_down,
@@ -229,7 +229,7 @@ LESSON_07: dict[str, Exercise] = {
             "The range from -1 to 1 is 2 wide, so that half of it is 1; you waited for 0.5.": (
                 lambda a, delta: _first(a, delta, limit=0.5)
             ),
-            "You compared alpha_bar itself with the error; (7.7) has noise over signal.": (
+            "You compared alpha_bar itself with the error; (7.10) has noise over signal.": (
                 lambda a, delta: int((a < delta).nonzero()[0])
             ),
         },

@@ -69,7 +69,7 @@ _MEANS = {
     "the formula is right, but do not cut it off at 0: an unbiased estimate of 0 has to be negative now and then": (
         lambda a, b: _means(a, b).clamp(min=0)
     ),
-    "that is the plain squared difference of the means, which is too large on average by (10.5)": lambda a, b: _means(
+    "that is the plain squared difference of the means, which is too large on average by (10.8)": lambda a, b: _means(
         a, b, sign=0.0
     ),
     "the variances are subtracted: they are what makes the plain difference too large": lambda a, b: _means(
@@ -257,7 +257,7 @@ LESSON_10: dict[str, Exercise] = {
             "one pixel gives 0.79 only; the blurred one has 2.27": lambda: 1,
             "that is far enough, but a smaller shift is, too": lambda: 5,
             "that is far enough, but a shift by 4 is, too": lambda: 6,
-            "compare (10.12), not pixels: in pixels already one pixel of shift is farther than the blur": lambda: 0,
+            "compare (10.13), not pixels: in pixels already one pixel of shift is farther than the blur": lambda: 0,
             "look for the first shift that is farther, not the last": lambda: 7,
             "at 8 pixels it is 3.90, far beyond the blurred one: look for the first shift beyond 2.27": lambda: 8,
             "10 pixels are more than enough: look for the first shift beyond 2.27": lambda: 10,

@@ -96,7 +96,7 @@ def _judged(rng):
 
 
 _BEST = {
-    "any right one in the group counts: that is a perfect judge, (12.9)": lambda s, r, n: (
+    "any right one in the group counts: that is a perfect judge, (12.10)": lambda s, r, n: (
         r.view(-1, n).any(1).float().mean()
     ),
     "the lowest score of each group was kept": lambda s, r, n: _chosen(s, r, n, torch.argmin),
