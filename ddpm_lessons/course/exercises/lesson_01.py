@@ -267,6 +267,9 @@ LESSON_01: dict[str, Exercise] = {
             "you fit the density's values, not the draws: average x with q as its weight.": (
                 lambda x, q: (q.mean(), q.var())
             ),
+            "the variance is right; the first value should be the mean, not the place of the highest point.": (
+                lambda x, q: (x[q.argmax()], _moments(x, q)[1])
+            ),
         },
     ),
 }

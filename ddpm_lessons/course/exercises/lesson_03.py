@@ -211,6 +211,10 @@ LESSON_03 = {
             "alpha_t is alpha_bar_t / alpha_bar_(t-1), which is below 1; yours is upside down": (
                 lambda t, s: ((t / s) ** 0.5, (1 - s / t) * (t / s) ** 0.5)
             ),
+            "the noise of one step has the variance 1 - alpha_t; yours is that of the whole way": lambda t, s: (
+                (s / t) ** 0.5,
+                (1 - t) * (s / t) ** 0.5,
+            ),
         },
     ),
     "3.4": Exercise(

@@ -263,6 +263,10 @@ LESSON_05: dict[str, Exercise] = {
             "that is the ratio of the mean losses; t is a mean difference over its standard error": (
                 lambda a, b: a.mean() / b.mean() - 1
             ),
+            "the mean is divided by s / sqrt(n); you multiplied it by that": (
+                lambda a, b: (a - b).mean() * (a - b).std() / len(a) ** 0.5
+            ),
+            "those are relative losses; the differences themselves are asked for": lambda a, b: _t(a / b, b / b),
         },
     ),
 }

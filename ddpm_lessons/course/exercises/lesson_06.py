@@ -161,6 +161,9 @@ LESSON_06: dict[str, Exercise] = {
             ),
             "the new value's weight, 1 - decay, is missing": (lambda v, d: _debiased(v, d) / (1 - d)),
             "the newest value should count most; your weights run the other way": (lambda v, d: _debiased(v[::-1], d)),
+            "1 - decay^n is what the weights sum to: divide by it, do not multiply": (
+                lambda v, d: _debiased(v, d) * (1 - d ** len(v)) ** 2
+            ),
         },
     ),
     "6.3": Exercise(

@@ -160,6 +160,8 @@ LESSON_07: dict[str, Exercise] = {
             "You divided by the noise; it is the signal that stands below.": (
                 lambda x_t, eps, a: (eps - (1 - a) ** 0.5 * x_t) / (1 - a) ** 0.5
             ),
+            "Two steps in one: the picture is (x_t - noise eps) / signal, and v takes it times the noise, not the "
+            "signal.": lambda x_t, eps, a: a**0.5 * _x0(x_t, eps, a) - (1 - a) ** 0.5 * eps,
         },
     ),
     "7.3": Exercise(

@@ -219,6 +219,12 @@ LESSON_09: dict[str, Exercise] = {
                 _tilted(m, s, S, w)[1],
             ),
             "s and S are swapped: s belongs to p(x | c), S to p(x)": (lambda m, s, S, w: _tilted(m, S, s, w)),
+            "w m / s^2 is the sum of precision times mean; divide it by the sum of the precisions": (
+                lambda m, s, S, w: (w * m / s**2, _tilted(m, s, S, w)[1])
+            ),
+            "the mean lacks w: the label's exponent counts w times": (
+                lambda m, s, S, w: (_tilted(m, s, S, w)[0] / w, _tilted(m, s, S, w)[1])
+            ),
         },
     ),
 }

@@ -153,6 +153,9 @@ LESSON_11: dict[str, Exercise] = {
             "the scale is given as it is. CLIP learns its logarithm, but here there is nothing to raise to a power": (
                 lambda i, t, k, g: _doubles(i, t, math.exp(k), g)
             ),
+            "that is minus the mean probability of those that fit: take its logarithm, picture by picture": (
+                lambda *a: _no_log(*a) - 1
+            ),
         },
     ),
     "11.3": Exercise(

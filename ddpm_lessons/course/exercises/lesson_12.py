@@ -233,6 +233,11 @@ LESSON_12: dict[str, Exercise] = {
             "the first number is the share that loses both, p times p; and 2 p counts those twice": (
                 lambda p: (2 * p, p**2)
             ),
+            "the second share keeps both; one alone is lost in the ways that are left": lambda p: (p**2, (1 - p) ** 2),
+            "the second number is p for each draw; that it happens to one *alone* needs 2 p (1 - p)": lambda p: (
+                p**2,
+                p,
+            ),
         },
     ),
     "12.3": Exercise(_chosen, _judged, _BEST),
