@@ -37,6 +37,7 @@ TESTS = {  # module -> the tests that are about it, the quick ones first
 SAME = {  # faults that change nothing that can be seen, by the changed line -> why
     "number = run.seed * 1000003 - run.step + (process << 40)": "another numbering of the draws, as free of repeats",
     "number = run.seed * 2000006 + run.step + (process << 40)": "another numbering of the draws, as free of repeats",
+    "torch.manual_seed(number + (2 << 50))": "another stream for dropout, as free of repeats",
     "straight = angle.sin() < 0.002": "arc and line differ by a few millionths there",
     "values = [_turn(run, net, opt, one, (x0, cond, rng), precision, accelerator) for opt, one in "
     "zip(run.optimisers, losses, strict=False)]": "their numbers were compared before",
