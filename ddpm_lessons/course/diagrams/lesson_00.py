@@ -2,45 +2,39 @@
 
 from collections.abc import Sequence
 
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from ..plots import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, picture
+from ..plots import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, panels, picture
 from ..widgets import DPI
 from .draw import INK, arrow, box, sheet, words
 
 GREY = "#888888"
 
 
-def works_and_fails(x: Tensor, prompts: Sequence[str], fails: int = 1, side: float = 1.74) -> Figure:
-    """A column for each prompt, the last ones framed as failures.  x: (rows * columns, 3, H, W), row by row"""
+GROUPS = ((3, "what it does best", GREEN), (1, "half-way", ORANGE), (1, "what it fails at", RED))
+
+
+def works_and_fails(x: Tensor, prompts: Sequence[str], groups=GROUPS, side: float = 1.68) -> Figure:
+    """A column for each prompt, under the names of groups of columns.  x: (rows * columns, 3, H, W), row by row"""
     n, rows = len(prompts), len(x) // len(prompts)
     head, gap = 0.75, 0.25
-    width, height = n * side + gap, rows * side + head
+    width, height = n * side + gap * (len(groups) - 1), rows * side + head
     figure, ax = sheet(width, height)
-    for i, one in enumerate(x):
-        column, row = i % n, i // n
-        left = column * side + gap * (column >= n - fails)
-        _thumb(figure, one, left + side / 2, height - head - (row + 0.5) * side, side - 0.08)
-    for column, prompt in enumerate(prompts):
-        bad = column >= n - fails
-        words(
-            ax,
-            (column + 0.5) * side + gap * bad,
-            height - head + 0.18,
-            f'"{prompt}"',
-            color=RED if bad else INK,
-            fontsize=11,
-        )
-    start, end, top = 0.05, (n - fails) * side - 0.05, height - 0.3
-    for a, b, text, colour in (
-        (start, end, "what it does best", GREEN),
-        (end + gap + 0.1, width - 0.05, "what it fails at", RED),
-    ):
-        ax.plot((a, b), (top - 0.08, top - 0.08), color=colour, lw=2)
-        words(ax, (a + b) / 2, top + 0.12, text, color=colour, fontsize=13)
+    column, left, top = 0, 0.0, height - 0.3
+    for many, name, colour in groups:
+        ax.plot((left + 0.05, left + many * side - 0.05), (top - 0.08, top - 0.08), color=colour, lw=2)
+        words(ax, left + many * side / 2, top + 0.12, name, color=colour, fontsize=13)
+        for _ in range(many):
+            words(ax, left + side / 2, height - head + 0.18, f'"{prompts[column]}"', fontsize=11)
+            for row in range(rows):
+                one = x[row * n + column]
+                _thumb(figure, one, left + side / 2, height - head - (row + 0.5) * side, side - 0.08)
+            column, left = column + 1, left + side
+        left += gap
     return figure
 
 
@@ -51,10 +45,10 @@ def inside(noise: Tensor, small: Tensor, noised: Tensor, latent: Tensor, final: 
     for x, one, side, over, under in (
         (0.5, noise, 0.86, "noise", "32 px"),
         (3.4, small, 0.86, "a small picture", "32 px"),
-        (4.72, noised, 0.86, "with noise", "32 px"),
+        (4.72, noised, 0.86, "plus noise", "32 px"),
         (9.65, final, 1.75, "", "128 px"),
     ):
-        _thumb(figure, one, x, y, side)
+        _thumb(figure, one, x, y, side, pixels="noise" in over)
         words(ax, x, y + side / 2 + 0.17, over, fontsize=10)
         words(ax, x, y - side / 2 - 0.17, under, fontsize=10, color=GREY)
     for i in range(4):  # the latent's channels, as four small maps
@@ -71,7 +65,6 @@ def inside(noise: Tensor, small: Tensor, noised: Tensor, latent: Tensor, final: 
     arrow(ax, (8.0, y), (8.72, y), "decoder", colour=ORANGE, fontsize=10)
     for a, b in ((0.96, 1.3), (2.6, 2.94), (3.86, 4.26), (5.18, 5.45), (6.75, 7.04)):
         arrow(ax, (a, y), (b, y))
-    words(ax, 4.06, y + 0.14, "+", fontsize=12)
     box(ax, 4.0, 0.45, f'"{prompt}"  as vectors (CLIP)', 5.4, 0.5, PURPLE, fontsize=12)
     for x, text, colour in ((2.6, "decides what is where", BLUE), (7.7, "paints the fine things", GREEN)):
         words(ax, x, 3.25 if x < 5 else 0.45, text, fontsize=12, color=colour)
@@ -80,8 +73,8 @@ def inside(noise: Tensor, small: Tensor, noised: Tensor, latent: Tensor, final: 
     return figure
 
 
-def two_acts(acts: Sequence[tuple[str, Sequence[int], Tensor, Tensor]], side: float = 1.26) -> Figure:
-    """Where a sample stands over the network's guess, for each act: (heading, t of the columns, x_t, x0_hat)"""
+def two_acts(acts: Sequence[tuple[str, Sequence[tuple[int, int]], Tensor, Tensor]], side: float = 1.26) -> Figure:
+    """Where a sample stands over the network's guess, for each act: (heading, columns' t and next t, x_t, x0_hat)"""
     n = len(acts[0][1])
     label, head, gap = 1.25, 0.62, 0.2
     block = head + 2 * side
@@ -91,12 +84,12 @@ def two_acts(acts: Sequence[tuple[str, Sequence[int], Tensor, Tensor]], side: fl
         top = height - k * (block + gap)
         colour = (BLUE, GREEN)[k % 2]
         words(ax, 0.05, top - 0.17, heading, ha="left", color=colour, fontsize=13)
-        for i, t in enumerate(ts):
+        for i, (t, s) in enumerate(ts):
             x = label + (i + 0.5) * side
-            words(ax, x, top - head + 0.12, f"$t = {t}$", fontsize=11)
+            words(ax, x, top - head + 0.12, rf"${t} \rightarrow {s}$", fontsize=11)
             for row, one in enumerate((x_t[i], guess[i])):
                 _thumb(figure, one, x, top - head - (row + 0.5) * side, side - 0.06)
-        for row, text in enumerate(("where it\nstands, $x_t$", "the guess,\n$\\hat x_0$")):
+        for row, text in enumerate(("where it\nends, $x_t$", "the guess\nthat led\nthere, $\\hat x_0$")):
             words(ax, label - 0.1, top - head - (row + 0.5) * side, text, ha="right", fontsize=12)
     return figure
 
@@ -136,33 +129,45 @@ LESSONS = {  # number: what, column, row, colour
     "10": ("Evaluation", 1, 1, SKY),
     "11": ("CLIP", 2, 3, PURPLE),
     "12": ("Text to\nflowers", 4, 3, PURPLE),
+    "13": ("Rivals", 1, 2, SKY),
+    "14": ("Latent\ndiffusion", 4, 4, RED),
+    "15": ("A small\nImagen", 3, 4, RED),
+    "16": ("unCLIP's\nprior", 2, 4, RED),
 }
-NEEDS = "01-02 02-03 03-04 03-05 04-06 05-06 06-07 04-08 08-09 07-09 03-10 09-12 11-12".split()
+NEEDS = "01-02 02-03 03-04 03-05 04-06 05-06 06-07 04-08 08-09 07-09 03-10 09-12 11-12 10-13 12-14 11-16".split()
+TO_COME = {"15"}
 WIDE, HIGH = 1.6, 0.78
 
 
 def course_map() -> Figure:
-    """The lessons, and an arrow from each to those that build on it."""
+    """The lessons, and an arrow from each to those that build on it; dashed: in preparation."""
     figure, ax = sheet(10.6, 6.3)
 
     def place(number):
         _, column, row, _ = LESSONS[number]
-        return 1.0 + 2.12 * column, 5.7 - 1.3 * row
+        return 1.0 + 2.12 * column, 5.75 - 1.3 * row
 
     for number, (name, _, _, colour) in LESSONS.items():
         x, y = place(number)
         box(ax, x, y, "", WIDE, HIGH, colour)
+        if number in TO_COME:
+            ax.patches[-1].set(linestyle="--", facecolor="white")
         words(ax, x - 0.52, y, number, color=colour, fontsize=15, weight="bold")
         words(ax, x + 0.24, y, name, fontsize=11)
     for pair in NEEDS:
         arrow(ax, *_edges(place(pair[:2]), place(pair[3:])))
+    for number in ("15", "16"):  # from lesson 12, each of its own point
+        (x, y), (u, v) = place("12"), place(number)
+        low = y - HIGH / 2 - 0.03, v + HIGH / 2 + 0.03
+        arrow(ax, (x - 0.6 + 0.35 * (number == "15"), low[0]), (u + 0.5, low[1]), dashed=number in TO_COME)
     a, b = _edges(place("05"), place("11"))
-    arrow(ax, a, b, colour=GREY, dashed=True)
-    words(ax, a[0] + 0.1, (a[1] + b[1]) / 2, "attention;\nrepeated there", fontsize=10, color=GREY, ha="left")
-    box(ax, 1.0, 4.4, "00  you are here", WIDE, HIGH, INK, fontsize=11)
-    arrow(ax, (1.0, 4.8), (1.0, 5.29))
-    box(ax, 6.3, 0.45, "14  Latent diffusion; in preparation: rivals, a small Imagen, unCLIP's prior", 8.2, 0.5, GREY)
-    arrow(ax, (9.48, 1.4), (9.48, 0.73), colour=GREY, dashed=True)
+    arrow(ax, a, b, colour=GREY)
+    words(ax, a[0] - 0.1, 2.45, "attention;\nrepeated there", fontsize=10, color=GREY, ha="right")
+    (x, y), (u, v) = place("04"), place("13")  # around the corner of lesson 05
+    ax.plot((x - 0.7, x - 1.06, x - 1.06), (y - HIGH / 2 - 0.03, y - 0.75, v), color=INK, lw=1.5)
+    arrow(ax, (x - 1.06, v), (u + WIDE / 2 + 0.03, v))
+    box(ax, 1.0, 4.45, "00  you are here", WIDE, HIGH, INK, fontsize=11)
+    arrow(ax, (1.0, 4.85), (1.0, 5.34))
     for i, (text, colour) in enumerate(
         (
             ("what the mathematics says", BLUE),
@@ -170,10 +175,27 @@ def course_map() -> Figure:
             ("how samples are made and steered", GREEN),
             ("how good they are", SKY),
             ("words", PURPLE),
+            ("on the way to the large systems", RED),
         )
     ):
-        ax.add_patch(Rectangle((0.2, 2.97 - 0.32 * i), 0.24, 0.2, facecolor=colour + "44", edgecolor=colour, lw=1.5))
-        words(ax, 0.55, 3.07 - 0.32 * i, text, ha="left", fontsize=11)
+        ax.add_patch(Rectangle((0.2, 1.75 - 0.3 * i), 0.24, 0.2, facecolor=colour + "44", edgecolor=colour, lw=1.5))
+        words(ax, 0.55, 1.85 - 0.3 * i, text, ha="left", fontsize=11)
+    return figure
+
+
+def one_step_back() -> Figure:
+    """Two hills on a line, then one step of noise, and a point is found at 0.3: where was it, by Bayes' rule?"""
+    figure, (axes,) = panels(1, 2, 4.8, 2.7, sharex=True)
+    x = torch.linspace(-2.4, 2.4, 1001)
+    hills = torch.exp(-((x + 0.95) ** 2) / 0.2) + torch.exp(-((x - 0.95) ** 2) / 0.2)
+    cases = (0.9, "one large step back", "the mean: a blur"), (0.02, "one small step back", "the mean")
+    for ax, (beta, title, note) in zip(axes, cases):
+        q = hills * torch.exp(-((0.3 - (1 - beta) ** 0.5 * x) ** 2) / (2 * beta))
+        mean = (q * x).sum() / q.sum()
+        ax.fill_between(x, q / q.max(), color=SKY, alpha=0.6, linewidth=0)
+        ax.axvline(mean, 0, 0.8, color=INK, linestyle="--", linewidth=1.5)
+        ax.text(mean, 1.14, note, ha="center", va="bottom", fontsize=12)
+        ax.set(title=title, yticks=[], xticks=[], ylim=(0, 1.4), xlabel="all pictures, as points of a line")
     return figure
 
 
@@ -185,10 +207,10 @@ def _edges(a: tuple[float, float], b: tuple[float, float]) -> tuple[tuple[float,
     return (a[0] + side, a[1] - HIGH / 2 - 0.03), (b[0] - side, b[1] + HIGH / 2 + 0.03)
 
 
-def _thumb(figure: Figure, x: Tensor, cx: float, cy: float, side: float) -> Axes:
+def _thumb(figure: Figure, x: Tensor, cx: float, cy: float, side: float, pixels: bool = False) -> Axes:
     """A square picture around (cx, cy), in inches of the sheet.  x: (C, H, W)"""
     width, height = figure.get_size_inches()
     x0, y0, side = (round(v * DPI) / DPI for v in (cx - side / 2, cy - side / 2, side))  # on whole dots
     ax = figure.add_axes((x0 / width, y0 / height, side / width, side / height))
-    picture(ax, x)
+    picture(ax, x, pixels)
     return ax

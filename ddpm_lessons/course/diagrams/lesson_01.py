@@ -33,7 +33,7 @@ def there_and_back(x0: Tensor, y: Tensor, guess: Tensor) -> Figure:
         inset = figure.add_axes((3.75 * i / 10.2, 0, 2.7 / 10.2, 2.7 / 3.3))
         picture(inset, x)
         words(ax, 3.75 * i + 1.35, 3.0, name)
-    for x, colour, text, below in ((2.8, ORANGE, "add a\nGaussian", "(1.7)"), (6.55, GREEN, "Bayes'\nrule", "(1.10)")):
+    for x, colour, text, below in ((2.8, ORANGE, "add a\nGaussian", "(1.7)"), (6.55, GREEN, "Bayes'\nrule", "(1.11)")):
         arrow(ax, (x, 1.35), (x + 0.85, 1.35), colour=colour)
         words(ax, x + 0.42, 1.8, text, fontsize=12)
         words(ax, x + 0.42, 1.05, below, fontsize=11)
@@ -105,7 +105,7 @@ def lengths_of_noise(cloud: Tensor, lengths: dict[int, Tensor]) -> Figure:
     lines = {"density": -(r**2) / 2, "room": 29 * r.log(), "draws = density × room": 29 * r.log() - r**2 / 2}
     for (name, log_y), dash in zip(lines.items(), ("--", "-.", "-")):
         balance.plot(r, (log_y - log_y.max()).exp(), dash, label=name)
-    balance.annotate(r"$\sqrt{30}$", (30**0.5, 1.0), (6.8, 1.12), arrowprops={"arrowstyle": "->"})
+    balance.annotate(r"about $\sqrt{30}$", (30**0.5, 1.0), (6.8, 1.12), arrowprops={"arrowstyle": "->"})
     balance.set(title="$D = 30$: none is near 0", xlabel="radius $r$", ylim=(0, 1.75), yticks=[])
     for D, r in lengths.items():
         counts = torch.histc(r / D**0.5, 80, 0, 2.5)
@@ -113,6 +113,29 @@ def lengths_of_noise(cloud: Tensor, lengths: dict[int, Tensor]) -> Figure:
     shell.set(title="length of noise", xlabel=r"$\|\epsilon\|\,/\,\sqrt{D}$", yticks=[], ylim=(0, 1.2))
     balance.legend(fontsize=10, loc="upper left", frameon=False)
     shell.legend(fontsize=10, frameon=False)
+    return figure
+
+
+def two_pixels(clean: Tensor, noisy: Tensor, var: float) -> Figure:
+    """By Bayes' rule, for pairs of neighbouring pixels.  clean, noisy: (2, n), var: of the noise"""
+    figure, (axes,) = panels(1, 3, 3.4, 4.0, sharex=True, sharey=True)
+    mean = noisy.mean(1, keepdim=True)
+    seen, directions = torch.linalg.eigh(noisy.cov())  # rising: across the cloud, along it
+    own = seen - var
+    share = own / seen
+    cleaned = mean + directions @ (share[:, None] * (directions.T @ (noisy - mean)))
+    titles = "the photograph", f"with noise of variance {var}", "each coordinate times its share"
+    for ax, title, pairs, spread in zip(axes, titles, (clean, noisy, cleaned), (own, seen, share * own)):
+        ax.scatter(*pairs[:, ::8], s=3, color=SKY, linewidths=0)
+        for axis, v, colour in zip(directions.T, spread, (GREEN, BLUE)):
+            ends = torch.stack([mean[:, 0] - v**0.5 * axis, mean[:, 0] + v**0.5 * axis], 1)
+            ax.plot(*ends, color=colour, linewidth=3, solid_capstyle="butt")
+        what = "share" if pairs is cleaned else "variance"
+        for k, colour, name in ((1, BLUE, "along"), (0, GREEN, "across")):
+            number = share[k] if pairs is cleaned else spread[k]
+            ax.text(-2.4, 1.75 + 0.45 * k, f"{what} {name}: {number:.2f}", color=colour, fontsize=11)
+        ax.set(title=title, xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal", xlabel="a pixel's red")
+    axes[0].set_ylabel("its right neighbour's")
     return figure
 
 
@@ -148,28 +171,28 @@ def joint(x: Tensor, y: Tensor, q: Tensor, at: int) -> Figure:
 
 def shadows(eps: Tensor, angles: Sequence[float]) -> Figure:
     """A round cloud, eps: (2, n), and the histogram of its projection on a line, for each of the angles."""
-    figure, axes = panels(1, len(angles), 4.3, 4.2)
+    figure, axes = panels(1, len(angles), 4.6, 4.7)
     marked = torch.cdist(torch.tensor([[1.8, 1.2], [-1.9, 0.6], [0.3, -0.6]]), eps.T).argmin(1)
     u = torch.linspace(-3.6, 3.6, 200)[:, None]
     for ax, angle in zip(axes[0], angles):
         c, s = math.cos(angle), math.sin(angle)
         along, away = torch.tensor([c, s]), torch.tensor([s, -c])  # of the line; from the cloud to the line
-        base, places = 3.7 * away, along @ eps
+        base, places = 5.4 * away, along @ eps
         ax.scatter(*eps[:, :1500], s=3, color=SKY, linewidths=0)
         heights, edges = torch.histogram(places, bins=40, range=(-3.6, 3.6), density=True)
         feet = base + edges[:, None] * along
-        for h, left, right in zip(5 * heights, feet[:-1], feet[1:]):
+        for h, left, right in zip(4 * heights, feet[:-1], feet[1:]):
             ax.fill(
-                *torch.stack([left, right, right + h * away, left + h * away]).T, color=BLUE, alpha=0.6, linewidth=0
+                *torch.stack([left, right, right - h * away, left - h * away]).T, color=BLUE, alpha=0.6, linewidth=0
             )
-        ax.plot(*(base + u * along + 5 * gaussian(u, 0.0, 1.0) * away).T, color=RED)
+        ax.plot(*(base + u * along + 4 * gaussian(u, 0.0, 1.0) * -away).T, color=RED)
         ax.plot(*(base + u * along).T, color=INK, linewidth=1.2)
         for i in marked:
             foot = base + along * places[i]
             ax.plot(*torch.stack([eps[:, i], foot]).T, color=ORANGE, linewidth=1.5, linestyle=":")
             ax.scatter(*eps[:, i], s=22, color=ORANGE, zorder=3)
-        words(ax, *(5.1 * away + 2.2 * along - 0.1), r"$\mathcal{N}(0, 1)$", color=RED)
-        ax.set(xticks=[], yticks=[], xlim=(-4.4, 5.0), ylim=(-6.0, 3.4), aspect="equal")
+        words(ax, *(6.1 * away), r"$\mathcal{N}(0, 1)$", color=RED)
+        ax.set(xticks=[], yticks=[], xlim=(-4.9, 6.4), ylim=(-6.9, 3.6), aspect="equal")
         ax.set_title(rf"its shadow on a line at ${round(math.degrees(angle))}\degree$")
         ax.spines[:].set_visible(False)
     return figure

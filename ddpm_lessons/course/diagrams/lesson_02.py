@@ -122,8 +122,9 @@ def crowd(xs: Tensor, density: Tensor, paths: Tensor, merged: int) -> Figure:
     for path, colour in zip(paths, (SKY, "white") * len(paths)):
         ax.plot(range(T + 1), path, color=colour, linewidth=1.0, alpha=0.9)
     ax.axvline(merged, color="white", linestyle=":", linewidth=1.5)
-    ax.text(merged + 12, high - 0.3, f"$t = {merged}$: the valley is gone", color="white", fontsize=12)
-    ax.set(xlabel="$t$", xlim=(0, T), ylim=(low, high), title=r"$q(x_t)$ for every $t$, and six walks")
+    note = ax.text(merged + 12, high - 0.3, f"$t = {merged}$: the valley is gone", color="white", fontsize=12)
+    note.set_bbox({"facecolor": "black", "alpha": 0.7, "edgecolor": "none", "pad": 1.5})
+    ax.set(xlabel="$t$", xlim=(0, T), ylim=(low, high), title=rf"$q(x_t)$ for every $t$, and {len(paths)} walks")
     normal = torch.exp(-(xs**2) / 2) / (2 * torch.pi) ** 0.5
     for side, values, title in ((left, density[:, 0], "$q(x_0)$: the data"), (right, density[:, -1], "$q(x_T)$")):
         side.fill_betweenx(xs, 0, values, color=ORANGE, alpha=0.8, linewidth=0)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from ...forward import posterior
@@ -60,7 +61,7 @@ def chain(xs: Sequence[Tensor]) -> Figure:
 
 def one_step(schedule: Schedule, denoise: Denoise, roll: Tensor, steps: Sequence[tuple], rng=None) -> Figure:
     """The anatomy of a step back, a panel for each of steps: t, s, the point, the corner and side of the view."""
-    figure, (axes,) = panels(1, len(steps), 10 / len(steps), 10 / len(steps) + 0.3)
+    figure, (axes,) = panels(1, len(steps), 10 / len(steps), 10 / len(steps) + 0.7)
     for ax, (t, s, point, (left, low), side) in zip(axes, steps):
         x_t = torch.tensor([point])
         x0 = denoise(x_t, torch.tensor([t]))
@@ -71,11 +72,16 @@ def one_step(schedule: Schedule, denoise: Denoise, roll: Tensor, steps: Sequence
         ax.scatter(*roll.T, s=45, color=GREEN, alpha=likely / likely.max(), linewidths=0)
         ax.scatter(*(mean + var.sqrt() * torch.randn(80, 2, generator=rng)).T, s=9, color=ORANGE, alpha=0.6)
         ax.plot(*torch.cat([x_t, mean, x0]).T, "--", color=draw.INK, lw=1.2)
-        spots = (x_t, BLUE, "$x_t$", 14, 4), (mean, RED, "$\\tilde\\mu$", 16, -8), (x0, GREEN, "$\\hat x_0$", -34, -26)
+        spots = (
+            (x_t, BLUE, "$x_t$, the point", 25, 80),
+            (mean, RED, "$\\tilde\\mu$, the mean", -110, 42),
+            (x0, GREEN, "$\\hat x_0$, the guess", -95, -85),
+        )
         for (spot,), colour, name, *place in spots:
-            ax.scatter(*spot, s=90, color=colour, edgecolor="white", zorder=3)
-            note = ax.annotate(name, spot, place, textcoords="offset points", fontsize=17, color=colour, zorder=4)
-            note.set_bbox({"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.5})
+            ax.scatter(*spot, s=110, color=colour, edgecolor="white", zorder=3)
+            how = {"textcoords": "offset points", "fontsize": 16, "color": colour, "ha": "center", "zorder": 4}
+            note = ax.annotate(name, spot, place, arrowprops=LEADER | {"color": colour, "shrinkB": 5}, **how)
+            note.set_bbox({"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 0.5})
         ax.set(xlim=(left, left + side), ylim=(low, low + side), xticks=[], yticks=[], aspect="equal")
         ax.set_title(f"from $t = {t}$ to {s}")
         ax.spines[:].set_visible(False)
@@ -96,16 +102,29 @@ def histograms(cases: Sequence[tuple]) -> Figure:
     return figure
 
 
-def bells(x: Tensor, before: Tensor, cases: Sequence[tuple[str, Tensor, Tensor, float]]) -> Figure:
-    """q(x_{t-1}) in grey, q(x_{t-1} | x_t) in blue, its Gaussian dashed.  cases: title, exact, Gaussian, misfit"""
-    figure, (axes,) = panels(1, len(cases), 10 / len(cases), 3.3)
-    for ax, (title, exact, gaussian, misfit) in zip(axes, cases):
-        ax.fill_between(x, before / before.max(), color="0.88", linewidth=0, label="$q(x_{t-1})$")
-        ax.fill_between(x, exact / exact.max(), color=SKY, alpha=0.6, linewidth=0, label="$q(x_{t-1} \\mid x_t)$")
-        ax.plot(x, gaussian / exact.max(), "--", color=RED, label="Gaussian of the same mean and variance")
-        ax.set(title=title, yticks=[], xlabel="$x_{t-1}$", xlim=(-2.6, 2.6), ylim=(0, 1.25))
-        ax.text(0, 1.2, f"misfit {100 * misfit:.1f} %", ha="center", va="top")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=11)
+def bells(x: Tensor, before: Tensor, cases: Sequence[tuple[str, Tensor, Tensor, float]], windows) -> Figure:
+    """Above: q(x_{t-1}) in grey, q(x_{t-1} | x_t) in blue, its Gaussian dashed; below: the logarithms that make it.
+
+    cases: title, exact, Gaussian, misfit;  windows: the middle and half the width of the lower panel of each
+    """
+    figure, axes = panels(2, len(cases), 10 / len(cases), 2.9)
+    for top, low, (title, exact, gaussian, misfit), (middle, half) in zip(*axes, cases, windows):
+        top.fill_between(x, before / before.max(), color="0.88", linewidth=0, label="$q(x_{t-1})$")
+        top.fill_between(x, exact / exact.max(), color=SKY, alpha=0.6, linewidth=0, label="$q(x_{t-1} \\mid x_t)$")
+        top.plot(x, gaussian / exact.max(), "--", color=RED, label="Gaussian of the same mean and variance")
+        top.set(title=title, yticks=[], xlim=(-2.6, 2.6), ylim=(0, 1.25))
+        top.text(0, 1.2, f"misfit {100 * misfit:.1f} %", ha="center", va="top")
+        i = int((x - middle).abs().argmin())
+        for y, style, colour, name in (
+            (exact / before, ":", PURPLE, "a parabola"),
+            (before, "--", "0.5", "$\\log\\,q(x_{t-1})$"),
+            (exact, "-", BLUE, "their sum"),
+        ):
+            low.plot(x, y.log() - y[i].log(), style, color=colour, label=name)
+        low.set(xlabel="$x_{t-1}$", xlim=(middle - half, middle + half), ylim=(-4, 4), yticks=[])
+    axes[1, 0].set_ylabel("logarithms")
+    for row, place in ((0, "outside upper center"), (1, "outside lower center")):
+        figure.legend(*axes[row, 0].get_legend_handles_labels(), loc=place, ncols=3, fontsize=11)
     return figure
 
 
@@ -159,7 +178,8 @@ def three_rows(ts: Sequence[int], forward, reverse, places, arrows, roll: Tensor
         cloud(low, roll, 2.4, 2, GREY)
         low.quiver(*p.T, *a.T, angles="xy", width=0.012, headwidth=4, color=GREEN)
         top.set_title(f"$t = {t}$")
-        low.set_xlabel(f"from {max(t, 1)} to {max(t, 1) - 1}", fontsize=11)
+        length = a.norm(dim=1).mean()
+        low.set_xlabel(f"from {max(t, 1)} to {max(t, 1) - 1}, length {length:.2f}", fontsize=11)
     for ax, name in zip(axes[:, 0], ("forward, $q$", "reverse, network", "drift")):
         ax.set_ylabel(name)
     return figure
@@ -172,7 +192,8 @@ def memory(train: Tensor, sets: dict[str, Tensor], centre: tuple[float, float], 
     inside = train[((train - torch.tensor(centre)).abs() < 0.8 * size).all(1)]
     alone = inside[torch.cdist(inside, train).kthvalue(2, dim=1).values.argmax()]  # far from its neighbours
     for ax, (name, x) in zip(axes, sets.items()):
-        ax.scatter(*train.T, s=120, facecolor="none", edgecolor=RED, lw=1.3)
+        seen = train[((train - torch.tensor(centre)).abs() < size).all(1)]
+        ax.scatter(*seen.T, s=120, facecolor="none", edgecolor=RED, lw=1.3, clip_on=False)
         ax.scatter(*x.T, s=14, color=BLUE, alpha=0.6, linewidths=0)
         n = int((torch.cdist(x, alone[None]) < 0.02).sum())
         note = alone - 0.45 * size * (alone - torch.tensor(centre)).sign()
@@ -181,6 +202,9 @@ def memory(train: Tensor, sets: dict[str, Tensor], centre: tuple[float, float], 
         )
         ax.set(title=name, xticks=[], yticks=[], aspect="equal")
         ax.set(xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - 0.75 * half, centre[1] + 0.75 * half))
+    whole = axes[-1].inset_axes((0.03, 0.6, 0.38, 0.38))
+    cloud(whole, next(iter(sets.values())), 2.3, 2, GREY)
+    whole.add_patch(Rectangle(torch.tensor(centre) - size, *(2 * size), fill=False, color=draw.INK, lw=1.5))
     return figure
 
 

@@ -42,18 +42,21 @@ def _wrong_mean(mean):
     return lambda *given: _back(*given, mean=mean)
 
 
-def _width(betas, keep=lambda b: 1 - b, add=lambda b: b**2):
+def _variance(s, t, v):
+    """Of x_(t-1), a jump from the ideal guess: x_t has the variance v."""
+    return s * t * v + 1 - s
+
+
+def _width(a, step=_variance, skip=0):
     v = torch.ones(())
-    for b in betas:
-        v = keep(b) * v + add(b)
+    for s, t in reversed([*zip(a[:-1], a[1:])][skip:]):
+        v = step(s, t, v)
     return v**0.5
 
 
-def _added(betas):
-    w = torch.ones(())
-    for b in betas:
-        w = (1 - b) ** 0.5 * w + b
-    return w
+def _alpha_bar_inputs(rng):
+    T = int(torch.randint(4, 8, (), generator=rng))
+    return (torch.cat([torch.ones(1), (1 - _uniform(rng, T, low=0.1, high=0.5)).cumprod(0)]),)
 
 
 def _nearest(x, points, axis=1):
@@ -219,35 +222,37 @@ LESSON_03 = {
     ),
     "3.4": Exercise(
         _width,
-        lambda rng: (_uniform(rng, int(torch.randint(4, 8, (), generator=rng)), low=0.1, high=0.6),),
+        _alpha_bar_inputs,
         {
-            "that is the variance; the width is its root": lambda b: _width(b) ** 2,
-            "that is the healthy sampler, whose noise gives back exactly what the mean takes away": lambda b: (
-                torch.ones(())
+            "that is the variance; the width is its root": lambda a: _width(a) ** 2,
+            "that is the healthy sampler, which keeps the width; this one does not": lambda a: torch.ones(()),
+            "that is the guess alone; the noise z is missing": lambda a: _width(a, lambda s, t, v: s * t * v),
+            "you add standard deviations; of independent numbers the variances add": lambda a: _width(
+                a, lambda s, t, v: ((s * t * v) ** 0.5 + (1 - s) ** 0.5) ** 2
             ),
-            "that is the sampler without any noise": lambda b: _width(b, add=lambda b: 0),
-            "you add standard deviations; of independent numbers the variances add": _added,
-            "the mean shrinks x by sqrt(alpha_t), so it shrinks the variance by alpha_t": lambda b: _width(
-                b, keep=lambda b: (1 - b) ** 0.5
+            "the guess is sqrt(alpha_bar_t) x_t, so its variance has the factor alpha_bar_t, not its root": lambda a: (
+                _width(a, lambda s, t, v: _variance(s, t**0.5, v))
             ),
-            "z times beta_t has variance beta_t^2; you squared once more": lambda b: _width(b, add=lambda b: b**4),
-            "the mean shrinks x as well: multiply the variance by alpha_t before you add": lambda b: _width(
-                b, keep=lambda b: 1
+            "the guess is sqrt(alpha_bar_t) x_t, so its variance has the factor alpha_bar_t, not its square": (
+                lambda a: _width(a, lambda s, t, v: _variance(s, t**2, v))
             ),
-            "the reverse mean shrinks x, too (section 2); you stretched it": lambda b: _width(
-                b, keep=lambda b: 1 / (1 - b)
+            "x_t divided by sqrt(alpha_bar_t) is not the guess: the mean of all x_0 behind x_t is nearer to 0": (
+                lambda a: _width(a, lambda s, t, v: _variance(s, 1 / t, v))
             ),
-            "the betas come in the sampler's order, so begin with the first": lambda b: _width(b.flip(0)),
-            "alpha_t is 1 - beta_t": lambda b: _width(b, keep=lambda b: b),
-            "the later steps shrink the earlier noises too: multiply the whole variance by alpha_t, then add": (
-                lambda b: ((1 - b).prod() + (b**2).sum()) ** 0.5
+            "the jump multiplies the guess by sqrt(alpha_bar_(t-1))": lambda a: _width(
+                a, lambda s, t, v: t * v + 1 - s
             ),
-            "the mean shrinks x by sqrt(alpha_t), so the variance is multiplied by alpha_t, not by its square": (
-                lambda b: _width(b, keep=lambda b: (1 - b) ** 2)
+            "the jump goes to t - 1, so its noise has variance 1 - alpha_bar_(t-1)": lambda a: _width(
+                a, lambda s, t, v: s * t * v + 1 - t
             ),
-            "that is the noises alone, and none of them shrunk: the mean multiplies everything by sqrt(alpha_t)": (
-                lambda b: (b**2).sum() ** 0.5
+            "sqrt(1 - alpha_bar_(t-1)) z has variance 1 - alpha_bar_(t-1); you squared once more": lambda a: _width(
+                a, lambda s, t, v: s * t * v + (1 - s) ** 2
             ),
+            "the sampler begins at t = T, so begin with the last alpha_bar": lambda a: _width(
+                torch.cat([a[1:].flip(0), a[:1]])
+            ),
+            "that is the width at t = 1; the last step, to t = 0, is missing": lambda a: _width(a, skip=1),
+            "that is the width after one step, at t = T - 1; go on to t = 0": lambda a: _width(a, skip=len(a) - 2),
         },
     ),
     "3.5": Exercise(
