@@ -43,6 +43,10 @@ def main() -> None:
         agreement = (classifier(f).argmax(1) == wanted).double().mean()
         row = (frechet(f, real), kernel(f, real), *precision_recall(real, f), inception_score(features.logits(f)))
         print(f"{name:12}", ", ".join(f"{float(v):.3f}" for v in (*row, agreement)))
+    balls = torch.cdist(real, real).kthvalue(4, dim=1).values
+    held = (torch.cdist(sets["6 noise"][0], real) <= balls).any(0)
+    print(f"{held.sum()} photographs have a ball that holds noise; distance to the mirror image: median", end=" ")
+    print(f"{(known - features(x.flip(-1))).norm(dim=1).median():.1f}")
     apart = torch.cdist(known, known).fill_diagonal_(torch.inf).amin(1)
     for name, d in (("samples", torch.cdist(samples, known).amin(1)), ("photographs", apart)):
         print(name, *(int(c) for c in torch.histc(d.float(), 60, 0, 30)))

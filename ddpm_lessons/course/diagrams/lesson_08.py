@@ -95,7 +95,14 @@ def running_ahead(lam: tuple[float, float, float] = (-1.5, -0.4, 0.9)) -> Figure
     half = new + slope * (after - now) / 2
     ax.plot(u, guess(u), color=INK, label=r"the true guess $\hat x_0(\lambda)$ along the path")
     ax.plot([now, after], [new, new], color=ORANGE, linewidth=4, label="DDIM holds the last guess still")
-    ax.plot([before, after], [old, new + slope * (after - now)], "--", color=GREEN, linewidth=1.5)
+    ax.plot(
+        [before, after],
+        [old, new + slope * (after - now)],
+        "--",
+        color=GREEN,
+        linewidth=1.5,
+        label="a line through the last two guesses",
+    )
     ax.plot([now, after], [half, half], color=GREEN, linewidth=4, label="2M holds $D$ still, the line's value half-way")
     ax.plot([before, now], [old, new], "o", color=INK, markersize=8)
     ax.plot([(now + after) / 2], [half], "o", color=GREEN, markersize=8)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from torch import Tensor
 
 from ...forward import noisy
@@ -41,7 +42,8 @@ def vectors() -> Figure:
     words(ax, 3.55, 2.42, r"$\epsilon_c-\epsilon_\varnothing$", fontsize=13, color=ORANGE)
     words(ax, 1.0, 2.05, "told nothing", fontsize=11, color=BLUE)
     words(ax, 3.05, 1.55, "told the class", fontsize=11, color=GREEN, rotation=27)
-    words(ax, 5.6, 0.85, "guided: the difference, three times", fontsize=11, color=RED)
+    words(ax, at(1.7)[0], at(1.7)[1] - 0.24, "three times the difference", fontsize=10, color="0.35", rotation=-12)
+    words(ax, 5.2, 1.05, "guided", fontsize=11, color=RED, rotation=9)
     return figure
 
 
@@ -127,22 +129,27 @@ def slopes(
                 p = f(many, t).exp()
             right, sure = ((p < 0.5) == truth).float().mean(), torch.maximum(p, 1 - p).mean()
             said = f"{100 * right:.0f} % right, {100 * sure:.0f} % sure"
-            words(ax, -2.45, -2.35, said, fontsize=12, ha="left", color=RED, weight="bold")
+            ax.set_title(f"$t={t}$: {said}", fontsize=12)
         ax_row[0].set_ylabel(name)
-    for ax, t in zip(axes[0], moments):
-        ax.set_title(f"$t={t}$")
     figure.colorbar(shade, ax=axes, shrink=0.6, label=r"$p(c=0\mid x_t)$")
     return figure
 
 
-def clouds(rows: Sequence[Sequence[Tensor]], titles: Sequence[str], names: Sequence[str], means: Tensor) -> Figure:
-    """Rows of scatter plots over rings that show where the wanted clouds lie; a panel's axes grow with its points."""
-    figure, axes = panels(len(rows), len(titles), 2.1, 2.1)
+def clouds(
+    rows: Sequence[Sequence[Tensor]], titles: Sequence[str], names: Sequence[str], means: Tensor, side: float = 2.1
+) -> Figure:
+    """Rows of scatter plots over rings that show where the clouds lie; a panel's axes grow with its points.
+
+    means: (6, 2), the three of class 0 above (solid rings, blue points) and the three of class 1 below.
+    """
+    figure, axes = panels(len(rows), len(titles), side, side)
     for row, ax_row, name in zip(rows, axes, names):
         for x, ax in zip(row, ax_row):
             limit = max(2.1, 1.05 * float(x.abs().max(1).values.quantile(0.98)))
-            ax.scatter(*x.T, s=3, color=BLUE, alpha=0.6, linewidths=0)
-            ax.scatter(*means.T, s=(2 * 0.4 * 2.0 / 2 / limit * 72) ** 2, facecolors="none", edgecolors=ORANGE, lw=1.5)
+            for part, colour in ((x[x[:, 1] > 0], BLUE), (x[x[:, 1] <= 0], ORANGE)):
+                ax.scatter(*part.T, s=3, color=colour, alpha=0.6, linewidths=0)
+            for k, (at, kind) in enumerate(zip(means.tolist(), 3 * ["-"] + 3 * [":"])):
+                ax.add_patch(Circle(at, 0.4, fill=False, edgecolor=INK, linestyle=kind, lw=1.6 if k < 3 else 1.1))
             square(ax, limit)
             if limit > 2.2:
                 words(ax, -0.95 * limit, -0.9 * limit, rf"axes to $\pm{limit:.1f}$", fontsize=12, color=RED, ha="left")
@@ -153,11 +160,12 @@ def clouds(rows: Sequence[Sequence[Tensor]], titles: Sequence[str], names: Seque
 
 
 def paths(
-    ways: dict[float, Tensor], means: Tensor, log_p: Callable[[float, Tensor], Tensor], side: float = 3.4
+    ways: dict[float | str, Tensor], means: Tensor, log_p: Callable[[Any, Tensor], Tensor], side: float = 3.4
 ) -> Figure:
     """The ways of points from noise to data, in the colour of the cloud where each ends, over contours of a density.
 
-    ways: w -> (steps, N, 2), a panel for each;  means: (K, 2) of the clouds;  log_p: (w, points (M, 2)) -> (M,)
+    ways: w, or a title -> (steps, N, 2), a panel for each;  means: (K, 2) of the clouds;
+    log_p: (w or title, points (M, 2)) -> (M,)
     """
     figure, axes = panels(1, len(ways), side, side + 0.3)
     colours, line = (GREEN, RED, BLUE, PURPLE, ORANGE, SKY), torch.linspace(-2.5, 2.5, 97)
@@ -166,10 +174,10 @@ def paths(
         ax.contour(line, line, (p - p.max()).exp(), levels=(0.02, 0.2, 0.7), colors="0.45", linewidths=1)
         nearest = torch.cdist(way[-1], means).argmin(1)
         for k, x in zip(nearest.tolist(), way.transpose(0, 1)):
-            ax.plot(*x.T, color=colours[k], lw=0.6, alpha=0.45)
+            ax.plot(*x.T, color=colours[k], lw=0.8, alpha=0.55)
             ax.plot(*x[-1], "o", color=colours[k], markersize=2.6, markeredgewidth=0)
         square(ax, 2.5)
-        ax.set_title(f"$w={w:g}$")
+        ax.set_title(w if isinstance(w, str) else f"$w={w:g}$")
     return figure
 
 

@@ -14,7 +14,7 @@ from .draw import INK, arrow, box, sheet, words
 
 def rulers() -> Figure:
     """Two sets of pictures through one network into clouds of points, and what the three kinds of rulers look at."""
-    figure, ax = sheet(10.8, 4.3)
+    figure, ax = sheet(10.8, 4.4)
     for y, name, colour in ((3.3, "real\npictures", ORANGE), (1.2, "samples", BLUE)):
         for k in (2, 1, 0):
             box(ax, 0.8 + 0.09 * k, y + 0.07 * k, name if k == 0 else "", 1.2, 0.85, colour, fontsize=12)
@@ -33,34 +33,39 @@ def rulers() -> Figure:
         ax.plot(*points.T.numpy(), "o", color=colour, markersize=3.5, alpha=0.7)
     words(ax, 6.6, 0.45, "a point for each picture,\nwith 1280 coordinates", fontsize=11)
     ax.plot((7.95, 7.95), (0.4, 4.0), color="0.8", lw=1)
-    for y, what in ((3.55, "Fréchet distance:\ncentre and shape"), (2.25, "kernel distance:\nmeans of many functions")):
-        words(ax, 9.4, y, what, fontsize=11)
-    words(ax, 9.4, 0.95, "precision and recall:\nballs around points", fontsize=11)
+    for y, what in (
+        (3.78, "Fréchet distance:\ncentre and shape"),
+        (2.38, "kernel distance:\nmeans of many functions"),
+        (1.0, "precision and recall:\nballs around points"),
+    ):
+        words(ax, 9.4, y, what, fontsize=12.5)
     for colour, x, angle in ((ORANGE, 9.15, 20), (BLUE, 9.65, -30)):
-        ax.add_patch(Ellipse((x, 2.98), 0.85, 0.32, angle=angle, facecolor="none", edgecolor=colour, lw=1.8))
-        ax.plot(x, 2.98, "+", color=colour, markersize=8, mew=2)
-    for x, r in ((8.9, 0.2), (9.3, 0.27), (9.75, 0.24)):
-        ax.add_patch(Circle((x, 0.35), r, facecolor=ORANGE + "33", edgecolor=ORANGE))
-        ax.plot(x, 0.35, "o", color=ORANGE, markersize=4)
-    ax.plot((9.4, 10.2), (0.42, 0.3), "x", color=BLUE, markersize=7, mew=2)
-    line = torch.linspace(8.7, 10.1, 80)
+        ax.add_patch(Ellipse((x, 3.11), 1.15, 0.45, angle=angle, facecolor="none", edgecolor=colour, lw=2.2))
+        ax.plot(x, 3.11, "+", color=colour, markersize=10, mew=2.5)
+    for x, r in ((8.75, 0.24), (9.25, 0.31), (9.8, 0.28)):
+        ax.add_patch(Circle((x, 0.37), r, facecolor=ORANGE + "33", edgecolor=ORANGE))
+        ax.plot(x, 0.37, "o", color=ORANGE, markersize=5)
+    ax.plot((9.37, 10.35), (0.46, 0.34), "x", color=BLUE, markersize=9, mew=2.5)
+    line = torch.linspace(8.5, 10.3, 80)
     for k, colour in ((1, "0.7"), (2, "0.5"), (3, "0.3")):
-        ax.plot(line, 1.68 + 0.18 * torch.cos((line - 8.7) * 2.2 * k), color=colour, lw=1.5)
+        ax.plot(line, 1.72 + 0.22 * torch.cos((line - 8.5) * 1.75 * k), color=colour, lw=2)
     return figure
 
 
-def bias(curves: dict[int, tuple[list[float], list[float]]], spreads: Sequence[float], d: int) -> Figure:
-    """Fréchet and kernel distance by the spread of the fakes, a column for each n.  curves: n -> (Fréchet, kernel)
+def bias(curves: dict[int, tuple[list[float], Tensor, Tensor]], spreads: Sequence[float], d: int) -> Figure:
+    """Fréchet and kernel distance by the spread of the fakes, a column for each n.
 
-    Dashed is the truth for normal densities of d dimensions, dotted the bound (10.9); arrows point at the lowest.
+    curves: n -> (Fréchet, kernel, the kernel's standard errors).  Dashed is the truth for normal densities of d
+    dimensions, dotted the bound (10.9), the band two standard errors; arrows point at the lowest.
     """
     figure, axes = panels(2, len(curves), 2.9, 2.4, sharex=True, sharey="row")
-    for (n, (frechet, kernel)), (top, low) in zip(curves.items(), axes.T):
+    for (n, (frechet, kernel, error)), (top, low) in zip(curves.items(), axes.T):
         r = min(n - 1, d)
         bound = [(1 + 1 / n) * (1 + s**2) * d - 2 * s * (r * d) ** 0.5 for s in spreads]
         top.plot(spreads, bound, ":", color=GREEN, label="bound (10.9)")
         top.plot(spreads, [d * (1 - s) ** 2 for s in spreads], "--", color=ORANGE, label="truth")
         low.plot(spreads, [3 * (1 - s**2) ** 2 / d for s in spreads], "--", color=ORANGE)
+        low.fill_between(spreads, kernel - 2 * error, kernel + 2 * error, color=SKY, alpha=0.35, linewidth=0)
         for ax, y in ((top, frechet), (low, kernel)):
             ax.plot(spreads, y, "o-", markersize=3, color=BLUE, label="measured")
             ax.axvline(1, color="0.75", linewidth=1, zorder=0)
@@ -70,7 +75,7 @@ def bias(curves: dict[int, tuple[list[float], list[float]]], spreads: Sequence[f
             fontsize=11, arrowprops={"arrowstyle": "-|>", "color": RED},
         )  # fmt: skip
         top.set(title=f"$n={n}$", ylim=(-5, 165))
-        low.set(xlabel="spread $s$ of the fakes", ylim=(-0.06, 0.1))
+        low.set(xlabel="spread $\\kappa$ of the fakes", ylim=(-0.02, 0.08))
     axes[0, -1].legend(fontsize=9, loc="upper left")
     axes[0, 0].set_ylabel("Fréchet distance")
     axes[1, 0].set_ylabel("kernel distance")
@@ -100,7 +105,9 @@ def against_n(rows: Sequence[dict]) -> Figure:
 
 def balls(real: Tensor, fake: Tensor, radii: tuple[Tensor, Tensor], within: tuple[Tensor, Tensor]) -> Figure:
     """Precision: fakes in balls around real points; recall: real points in balls around fakes.  radii: (n,), (m,)"""
-    figure, axes = panels(1, 2, 3.9, 4.1)
+    figure, axes = panels(1, 2, 4.4, 5.6)
+    places, sizes = torch.cat([real, fake]), torch.cat(list(radii))[:, None]
+    low, high = (places - sizes).amin(0) - 0.1, (places + sizes).amax(0) + 0.1
     sides = ((fake, real, "precision", "fakes", "real"), (real, fake, "recall", "real points", "fake"))
     for ax, (x, of, name, who, whose), r, good in zip(axes[0], sides, radii, within):
         colour = ORANGE if whose == "real" else BLUE
@@ -109,15 +116,15 @@ def balls(real: Tensor, fake: Tensor, radii: tuple[Tensor, Tensor], within: tupl
         ax.scatter(*of.T, s=12, color=colour, label=f"{whose} points with their balls")
         ax.scatter(*x[good].T, s=34, color=GREEN, marker="^", label=f"{who} inside a ball")
         ax.scatter(*x[~good].T, s=40, color=RED, marker="x", label=f"{who} outside all")
-        ax.set(xlim=(-3.6, 3.6), ylim=(-3.6, 3.6), xticks=[], yticks=[], aspect="equal")
+        ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[], aspect="equal")
         ax.spines[:].set_visible(False)
         ax.set_title(f"{name} = {int(good.sum())} of {len(x)} = {good.double().mean():.2f}")
-        ax.legend(fontsize=9, loc="lower left", framealpha=0.9)
+        ax.legend(fontsize=11, loc="upper center", bbox_to_anchor=(0.5, 0.0), frameon=False)
     widest = int(radii[0].argmax())
     (x, y), left = real[widest].tolist(), axes[0, 0]
     left.annotate(
-        "a lonely picture\nclaims much space", (x, y), (-3.3, 2.9), color=RED, fontsize=11, ha="left", va="center",
-        arrowprops={"arrowstyle": "-|>", "color": RED},
+        "a lonely picture\nclaims much space", (x, y), (low[0], high[1] - 0.5), color=RED, fontsize=11, ha="left",
+        va="center", arrowprops={"arrowstyle": "-|>", "color": RED},
     )  # fmt: skip
     return figure
 
@@ -131,27 +138,35 @@ def ranks(
 ) -> Figure:
     """Seven sets ranked by several rulers: a column for each ruler, a line for each set, its number at each place.
 
-    table: ruler -> the sets' numbers (empty for a guess);  places: ruler -> the sets' places, from 0;
+    table: ruler -> the sets' numbers (empty for a guess);  places: ruler -> the sets' places, from 0, where equal
+    numbers share a place and stand side by side;
     x: (sets, 3, H, W), a picture of each;  titles: of the sets;  digits: ruler -> decimals.
     """
     figure, ((ax,),) = panels(1, 1, 12, 5.6)
     names, n = list(places), len(x)
     colours = [*COLOURS, "#666666"]
+    last = places[names[-1]]
+    ends = [sum((p, k) < (last[j], j) for k, p in enumerate(last)) for j in range(n)]  # a row of its own for each set
     for k in range(n):
         line = [places[name][k] for name in names]
-        ax.plot(range(len(names)), line, "-", color=colours[k], lw=3, alpha=0.8, zorder=1)
+        xs = []
         for i, name in enumerate(names):
+            equal = [j for j in range(n) if places[name][j] == line[i]]
+            xs.append(i + 0.4 * (equal.index(k) - (len(equal) - 1) / 2))
+        beyond = len(names) - 0.2
+        ax.plot([-0.55, *xs, beyond], [line[0], *line, ends[k]], "-", color=colours[k], lw=3, alpha=0.8, zorder=1)
+        for at, y, name in zip(xs, line, names):
             said = f"{table[name][k]:.{digits[name]}f}".replace("-", "−") if name in table else str(k + 1)
             style = dict(boxstyle="round,pad=0.28", facecolor="white", edgecolor=colours[k], lw=1.8)
-            ax.text(i, line[i], said, ha="center", va="center", fontsize=11, bbox=style, zorder=3)
-        for side, i in ((-0.55, 0), (len(names) - 0.45, -1)):
+            ax.text(at, y, said, ha="center", va="center", fontsize=11, bbox=style, zorder=3)
+        for side, y in ((-0.55, line[0]), (beyond, ends[k])):
             picture = ((x[k].clamp(-1, 1) + 1) / 2).permute(1, 2, 0).numpy()
             image = OffsetImage(picture, zoom=1.0, interpolation="bicubic")
             edge = dict(edgecolor=colours[k], lw=2.5)
-            ax.add_artist(AnnotationBbox(image, (side, line[i]), pad=0.1, bboxprops=edge, zorder=2))
-            ax.text(side + (i < 0) * 0.6 - 0.3, line[i], titles[k], ha="left" if i < 0 else "right", va="center",
+            ax.add_artist(AnnotationBbox(image, (side, y), pad=0.1, bboxprops=edge, zorder=2))
+            ax.text(side + (0.3 if side > 0 else -0.3), y, titles[k], ha="left" if side > 0 else "right", va="center",
                     fontsize=11, color=colours[k])  # fmt: skip
-    ax.set(xlim=(-2.0, len(names) + 0.95), ylim=(n - 0.45, -0.75), xticks=range(len(names)), yticks=range(n))
+    ax.set(xlim=(-2.0, len(names) + 1.2), ylim=(n - 0.45, -0.75), xticks=range(len(names)), yticks=range(n))
     ax.set_xticklabels(names, fontsize=12)
     ax.set_yticklabels([f"{k}." for k in range(1, n + 1)])
     ax.xaxis.tick_top()
