@@ -19,7 +19,7 @@ def paths(model: Tensor, forward: Tensor, x0: float) -> Figure:
     axes[0].plot(range(T + 1), model, color=GREY, lw=0.7, alpha=0.6)
     axes[1].plot(range(T + 1), forward, color=BLUE, lw=0.7, alpha=0.6)
     for ax in axes:
-        ax.plot(0, x0, "o", color=RED, ms=9, zorder=5, clip_on=False)
+        ax.plot(0, x0, "o", color=RED, ms=11, mfc="none", mew=2, zorder=5, clip_on=False)
         ax.set(xlim=(T, 0), ylim=(-3, 4.4), xlabel="$t$", xticks=(T, T // 2, 0))
     axes[0].set(ylabel="$x_t$", title=r"chains of the model $p_\theta$")
     axes[1].set(title=r"chains of $q(x_{1:T}\,|\,x_0)$")
@@ -127,7 +127,7 @@ def terms() -> Figure:
         ax,
         4.7,
         3.38,
-        r"red: the model's steps, which must do without $x_0$;   grey: the forward steps of $q$",
+        r"upper arrows: the model's steps, which must do without $x_0$;   lower arrows: the forward steps of $q$",
         fontsize=12,
     )
     return figure

@@ -66,8 +66,8 @@ def two_steps(ax: Axes, q: tuple[float, float], p: tuple[float, float], marks: d
     one, two = (torch.exp(-((x - mean) ** 2) / (2 * var)) / var**0.5 for mean, var in (q, p))
     ax.fill_between(x, one, color=SKY, alpha=0.7, label="$q$, knows $x_0$")
     ax.plot(x, two, color=RED, label="$p$, guesses $x_0$")
-    for (name, mark), colour in zip(marks.items(), ("black", PURPLE, GREEN)):
-        ax.plot(mark, -0.07 * one.max(), "^", color=colour, label=name, ms=9)
+    for k, ((name, mark), colour) in enumerate(zip(marks.items(), ("black", PURPLE, GREEN))):  # one below the other
+        ax.plot(mark, (-0.07 - 0.09 * k) * one.max(), "^", color=colour, label=name, ms=9)
     ax.set(title=title, xlabel="$x_{t-1}$", yticks=[], xlim=(x[0], x[-1]))
 
 
@@ -90,36 +90,63 @@ def distribution(x: Tensor, pmf: Tensor, mark: int) -> Figure:
     return figure
 
 
+def products(transition: Callable[[Tensor, int], Tensor], T: int, t: int) -> Figure:
+    """One reverse step on a grid, as a matrix times a vector: p(x_{t-1}), the matrix, and p(x_t) along its columns.
+
+    transition: grid (n,), step -> (n, n), row: where to, column: where from
+    """
+    x = torch.linspace(-3, 3, 401, dtype=torch.float64)
+    p = torch.exp(-(x**2) / 2) / (2 * torch.pi) ** 0.5
+    for k in range(T, t, -1):
+        p = transition(x, k) @ p
+    matrix = transition(x, t)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure((8.6, 4.9), dpi=80, layout="constrained")
+        axes = figure.subplot_mosaic([[".", "from"], ["to", "matrix"]], width_ratios=(1, 4), height_ratios=(1, 3.4))
+    axes["matrix"].imshow(matrix.sqrt(), extent=(-3, 3, -3, 3), origin="lower", aspect="auto", cmap="magma")
+    axes["matrix"].set(xlabel=f"$x_{{{t}}}$, where from", xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), yticks=[])
+    white = dict(color="white", ha="left", arrowprops={"arrowstyle": "-|>", "color": "white"})
+    axes["matrix"].annotate(f"a column: the Gaussian\nof one $x_{{{t}}}$", (1.75, 1.1), (0.2, -1.5), **white)
+    axes["matrix"].axvline(1.75, color="white", lw=0.8, ls=":")
+    axes["from"].fill_between(x, p, color=SKY)
+    axes["from"].set(xlim=(-2.2, 2.2), xticks=[], yticks=[], ylim=(0, None), title=f"$p(x_{{{t}}})$, known so far")
+    axes["to"].fill_betweenx(x, matrix @ p, color=GREEN, alpha=0.6)
+    axes["to"].set(ylim=(-2.2, 2.2), xticks=[], ylabel=f"$x_{{{t - 1}}}$, where to", title=f"$p(x_{{{t - 1}}})$")
+    axes["to"].invert_xaxis()
+    return figure
+
+
 def bounds(found: dict[tuple[str, int], tuple[float, float, Tensor]], entropy: float, x: Tensor, pmf: Tensor) -> Figure:
-    """Bound and model against T; the model's distribution.  found: (variance, T) -> bound, model, distribution"""
-    figure, axes = panels(1, 2, 4.7, 3.6)
-    ax, lengths = axes[0, 0], sorted({T for _, T in found})
-    for name, label, colour in (("beta", r"$\beta_t$", BLUE), ("beta_tilde", r"$\tilde{\beta}_t$", ORANGE)):
+    """Bound and model against T, a panel each variance; the model's distribution.
+
+    found: (variance, T) -> bound, model, distribution
+    """
+    figure, axes = panels(1, 3, 3.7, 3.7)
+    lengths = sorted({T for _, T in found})
+    both = (("beta", r"$\sigma_t^2=\beta_t$", BLUE), ("beta_tilde", r"$\sigma_t^2=\tilde{\beta}_t$", ORANGE))
+    for ax, (name, label, colour) in zip(axes[0], both):
         bound, model, _ = zip(*(found[name, T] for T in lengths))
-        ax.plot(lengths, bound, "o-", color=colour, label=f"bound, {label}")
-        ax.plot(lengths, model, "s--", color=colour, label=f"the model, {label}")
-        ax.fill_between(lengths, model, bound, color=colour, alpha=0.12)
-    ax.axhline(entropy, color="black", linestyle=":", label="entropy")
-    ax.annotate(
-        "the better model\nhas the worse bound", (200, 7.28), (118, 8.0), ha="center", fontsize=10, arrowprops=POINT
-    )
-    ax.set(xlabel="$T$", ylabel="bits", xscale="log", xticks=lengths, xticklabels=lengths)
-    ax.minorticks_off()
-    ax.legend(fontsize=9)
-    ax = axes[0, 1]
+        ax.plot(lengths, bound, "o-", color=colour, label="the bound")
+        ax.plot(lengths, model, "s--", color=colour, label="the model needs")
+        ax.fill_between(lengths, model, bound, color=colour, alpha=0.15)
+        ax.axhline(entropy, color="black", linestyle=":", label="entropy")
+        ax.set(xlabel="$T$", xscale="log", xticks=lengths, xticklabels=lengths, ylim=(6.3, 10.9), title=label)
+        ax.minorticks_off()
+        ax.legend(fontsize=10, frameon=False)
+        ax.annotate(f"{bound[-1]:.2f}", (lengths[-1], bound[-1]), (0, 8), textcoords="offset points", ha="center")
+    axes[0, 0].set_ylabel("bits")
+    note = "at each T the better model,\nand mostly the worse bound"
+    axes[0, 1].text(62, 8.15, note, fontsize=10, ha="left")
+    ax = axes[0, 2]
     ax.fill_between(x, pmf, color=SKY, label="data")
     for T, colour, dash in ((lengths[0], RED, "--"), (lengths[-1], BLUE, "-")):
         ax.plot(x, found["beta", T][2], dash, lw=1.5, color=colour, label=f"model, $T = {T}$")
     edge = found["beta", lengths[0]][2][-1].item()
     tail = f"the last level\ngets the tail:\n{edge:.3f}"
-    ax.annotate(tail, (0.995, 0.0265), (0.62, 0.014), ha="center", fontsize=10, arrowprops=POINT)
-    ax.set(
-        xlabel="value of the pixel",
-        ylabel=r"probability, with $\beta_t$",
-        xticks=(-1, -0.5, 0, 0.5, 1),
-        ylim=(0, 0.027),
-    )
-    ax.legend(fontsize=9, loc="upper left")
+    ax.annotate(tail, (0.995, 0.0265), (0.62, 0.0125), ha="center", fontsize=10, arrowprops=POINT)
+    ax.set(xlabel="value of the pixel", xticks=(-1, -0.5, 0, 0.5, 1), ylim=(0, 0.033), yticks=(0, 0.01, 0.02))
+    ax.set_title(r"probability, with $\beta_t$")
+    ax.legend(fontsize=10, loc="upper left", frameon=False)
     return figure
 
 
@@ -135,17 +162,18 @@ def weighing(weights: dict[str, Tensor], excess: dict[str, Tensor]) -> Figure:
         axes[0, 0].plot(t, w[1:], dash, label=name)
         axes[0, 1].plot(t, 100 * gain / gain.sum(), dash)
     for (name, e), dash in zip(excess.items(), DASHES):
-        axes[0, 2].plot(t, e[1:].clamp(min=1e-6), dash)
-    titles = ("weight", "% of weight × excess", "excess after training")
+        axes[0, 2].plot(t, (e / excess["simple"])[1:].clamp(min=1e-2), dash)
+    titles = ("weight", "% of weight × excess", "excess, simple = 1")
     for ax, title in zip(axes[0], titles):
         ax.set(xscale="log", yscale="log", xlabel="$t$", xticks=(2, 10, 100), xticklabels=(2, 10, 100))
         ax.set_title(title, fontsize=12)
         ax.minorticks_off()
     axes[0, 1].set(yscale="linear", ylim=(0, None))
-    axes[0, 2].set(ylim=(5e-6, 3))
+    ratio = (excess["P2"] / excess["simple"]).tolist()
     how = dict(fontsize=10, arrowprops=POINT, ha="center")
-    axes[0, 2].annotate("P2 is worst here ...", (3, excess["P2"][2]), (18, 1.6), **how)
-    axes[0, 2].annotate("... and best here", (45, excess["P2"][44]), (6, 1.2e-5), **how)
+    axes[0, 2].annotate("P2 is worst here ...", (3, ratio[2]), (6, 4.5), **how)
+    axes[0, 2].annotate("... and best here", (60, ratio[59]), (7, 0.06), **how)
+    axes[0, 2].set(ylim=(0.03, 8), yticks=(0.1, 0.5, 1, 2, 5), yticklabels=(0.1, 0.5, 1, 2, 5))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncol=4, fontsize=11)
     return figure
 

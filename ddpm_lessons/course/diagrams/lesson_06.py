@@ -78,8 +78,9 @@ def progress(losses: Sequence[float], x: Tensor, heads: Sequence[str]) -> Figure
         ax = figure.add_axes((0.75 / width, 0.19, 3.35 / width, 0.7))
     ax.plot(loss, color=SKY, linewidth=0.6)
     ax.plot(range(k - 1, len(losses)), loss.unfold(0, k, 1).mean(1), color=BLUE, linewidth=2, label=f"mean of {k}")
-    ax.set(xlabel="training step", ylabel="loss", yscale="log", ylim=(0.08, 1))
-    _ticks(ax, 0.1, 0.2, 0.4, 0.8)
+    ax.set(xlabel="training step", ylabel="loss", yscale="log")
+    _ticks(ax, 0.05, 0.1, 0.2, 0.5, 1, 2)
+    ax.set_ylim(0.8 * min(losses), 1.1 * max(losses))
     ax.legend(fontsize=10)
     for i, one in enumerate(x[: 2 * len(heads)]):
         k, j = divmod(i, len(heads))
@@ -95,7 +96,7 @@ def _ticks(ax: Axes, *values: float) -> None:
 
 
 def shares(n: int, decay: float) -> Figure:
-    """What n steps leave in two averages: the share of the weights of each step, with the warm-up and without."""
+    """What the first k of n steps leave in two averages, for each k: with the warm-up and without it."""
     figure, ((ax,),) = panels(1, 1, 7.5, 3.4)
     for name, warm, colour, dash in (("with the warm-up", True, BLUE, "-"), ("without", False, RED, "--")):
         share = (torch.arange(n + 1) == 0).float()
@@ -103,12 +104,17 @@ def shares(n: int, decay: float) -> Figure:
             d = min(decay, (1 + i) / (10 + i)) if warm else decay
             share[:i] *= d
             share[i] = 1 - d
-        ax.plot(100 * share, dash, color=colour, label=name)
-    note = f"without the warm-up, {100 * share[0]:.0f} % is still the random start"
-    ax.annotate(note, (0, 100 * share[0]), (0.1 * n, 25), arrowprops=dict(arrowstyle="->"), color=RED)
-    ax.set(xlabel="training step", ylabel="share of the average, %", yscale="log", ylim=(5e-5, 200))
-    _ticks(ax, 0.0001, 0.01, 1, 100)
-    ax.legend(loc="lower right")
+        so_far = 100 * share.cumsum(0)
+        ax.plot(so_far, dash, color=colour, linewidth=2.5, label=name)
+        if warm:
+            half = int((so_far < 50).sum())
+            note = f"half of the average is\nfrom the last {n - half} steps"
+            ax.annotate(note, (half, 50), (0.42 * n, 28), arrowprops=dict(arrowstyle="->", color=BLUE), color=BLUE)
+        else:
+            note = f"{so_far[0]:.0f} % is the random start"
+            ax.annotate(note, (0, so_far[0]), (0.1 * n, 84), arrowprops=dict(arrowstyle="->", color=RED), color=RED)
+    ax.set(xlabel="training step", ylabel="share of the average from\nthe steps up to here, %", ylim=(-3, 104))
+    ax.legend(loc="center left", bbox_to_anchor=(0.02, 0.3), frameon=False)
     return figure
 
 
@@ -121,7 +127,8 @@ def loss_and_fid() -> Figure:
         ax.plot(steps, [100 * v / values[0] for v in values], mark, color=colour, label=name)
         text = f"{values[0]:g} to {values[-1]:g}"
         ax.annotate(text, (steps[-1], 100 * values[-1] / values[0]), (0, 9), textcoords="offset points", ha="right")
-    ax.set(xlabel="training steps", ylabel="% of the first value", xscale="log", ylim=(0, 112))
+    ax.set(xlabel="training steps (logarithmic axis)", ylabel="% of the first value")
+    ax.set(xscale="log", ylim=(0, 112))
     ax.set_xticks(steps, [f"{s / 1000:.0f},000" for s in steps])
     ax.minorticks_off()
     ax.legend(loc="lower left")

@@ -149,26 +149,28 @@ def weights(lines: dict[str, Callable[[Tensor], Tensor]]) -> Figure:
     """The weight of the picture's squared error against log SNR, a line a loss, named at its end."""
     figure, ((ax,),) = panels(1, 1, 8.6, 4.2)
     x = torch.linspace(-8, 8, 200)
-    for (name, f), colour, dash in zip(lines.items(), (GREEN, ORANGE, BLUE, PURPLE), ("-", "-", "-", "--")):
+    styles = zip((GREEN, ORANGE, BLUE, PURPLE), ("-", "-", "-", "--"), (2.5, 8, 2.5, 2.5))  # others lie on the wide one
+    for (name, f), (colour, dash, wide) in zip(lines.items(), styles):
         y = f(x.exp())
-        ax.plot(x, y, dash, color=colour, linewidth=2.5)
+        ax.plot(x, y, dash, color=colour, linewidth=wide, alpha=0.5 if wide > 3 else 1, solid_capstyle="butt")
         if "epsilon" not in name:
             ax.text(8.15, y[-1], name, color=colour, va="center")
     ax.axvspan(-8, -3, color="0.95", zorder=0)
-    ax.text(-3.9, 1.2e-3, r"$\epsilon$:  SNR, almost nothing" + "\nat the noisy end", color="#8a5f00")
+    text = r"$\epsilon$:  SNR (the wide line), almost" + "\nnothing at the noisy end"
+    ax.annotate(text, (-4.6, math.exp(-4.75)), (-2.6, 1.2e-3), color="#8a5f00",
+                arrowprops={"arrowstyle": "->", "color": "#8a5f00"})  # fmt: skip
     ax.set(xlabel=LOG_SNR + "  (noise to the left, picture to the right)", ylabel="weight", yscale="log", xlim=(-8, 8))
     return figure
 
 
 def densities(samples: dict[str, Tensor], exact: dict[str, Tensor], x: Tensor) -> Figure:
-    """Where schedules train: histograms of log SNR over all steps, and exact densities.  exact: (len(x),) each"""
-    figure, ((ax,),) = panels(1, 1, 9, 3.8)
+    """Where schedules train: outlines of log SNR over all steps, and exact densities.  exact: (len(x),) each"""
+    figure, ((ax,),) = panels(1, 1, 9.6, 4.4)
     for (name, values), colour in zip(samples.items(), (ORANGE, BLUE, PURPLE)):
-        ax.hist(values, 60, (-15, 15), density=True, color=colour, alpha=0.45, label=name)
-    for (name, y), colour in zip(exact.items(), (BLUE, GREEN)):
-        ax.plot(x, y, color=colour, linewidth=2.5, label=name)
-    ax.set(
-        xlabel=LOG_SNR + "  (noise to the left, picture to the right)", ylabel="density of the steps", xlim=(-15, 15)
-    )
+        ax.hist(values, 60, (-15, 15), density=True, color=colour, histtype="step", linewidth=2.5, label=name)
+    for (name, y), colour, dash in zip(exact.items(), (INK, GREEN), ("--", "-")):
+        ax.plot(x, y, dash, color=colour, linewidth=1.8, label=name)
+    ax.set(xlabel=LOG_SNR + "  (noise to the left, picture to the right)", xlim=(-15, 15))
+    ax.set_ylabel("share of the steps\nper unit of " + LOG_SNR)
     ax.legend(frameon=False, fontsize=11, loc="upper right")
     return figure

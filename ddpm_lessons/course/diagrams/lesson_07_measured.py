@@ -12,26 +12,28 @@ from .lesson_07 import GREY, LOG_SNR
 
 def runs(records: dict[str, dict], bundled: float) -> Figure:
     """Fréchet distance against minutes of training.  records: name -> line of trials.jsonl;  bundled: of its network"""
-    short = {"linear x0": "linear and cosine", "cosine x0": "", "linear v": "", "linear eps": "linear"}
-    short |= {"cosine v": "cosine", "cosine eps": "cosine"}
-    table = [(name.split()[1], what, 6, records[name]["frechet"]) for name, what in short.items()]
+    six = [f"{schedule} {answer}" for schedule in ("linear", "cosine") for answer in ("x0", "v", "eps")]
+    table = [(name.split()[1], "", 6, records[name]["frechet"], name[:6] == "cosine") for name in six]
     for name, what in (("the recipe with x0, narrow", "4.1 M weights"), ("the recipe with x0", "9.8 M weights")):
-        table.append(("x0", what, 30, records[name]["frechet"]))
-    table.append(("v", "9.8 M weights", 145, bundled))
+        table.append(("x0", what, 30, records[name]["frechet"], True))
+    table.append(("v", "9.8 M weights", 145, bundled, True))
     floor = records["cosine v"]["frechet_floor"]
     figure, ((ax,),) = panels(1, 1, 9.5, 4.6)
     colours, marks = {"x0": GREEN, "v": BLUE, "eps": ORANGE}, {"x0": "o", "v": "s", "eps": "^"}
     aside = {"x0": 1, "v": 0.95, "eps": 1.07}  # so that two marks of one time do not cover each other
-    for answer, what, minutes, distance in table:
+    for answer, what, minutes, distance, filled in table:
         at = minutes * (aside[answer] if minutes == 6 else 1)
-        ax.plot(at, distance, marks[answer], color=colours[answer], markersize=11)
+        how = {"markersize": 11} if filled else {"markersize": 16, "markerfacecolor": "none", "markeredgewidth": 2.2}
+        ax.plot(at, distance, marks[answer], color=colours[answer], **how)
         ax.text(minutes * 1.14, distance, what, color=INK, va="center", fontsize=11)
     names = {"x0": "answers $x_0$", "v": "answers $v$", "eps": r"answers $\epsilon$"}
     for answer, name in names.items():
         ax.plot([], [], marks[answer], color=colours[answer], markersize=10, label=name)
+    ax.plot([], [], "D", color=GREY, markersize=9, label="filled: cosine")
+    ax.plot([], [], "D", color=GREY, markersize=10, markerfacecolor="none", markeredgewidth=2, label="hollow: linear")
     ax.axhline(floor, color=GREY, linewidth=1.5)
     ax.text(145, floor - 8, "photographs against photographs", ha="center", va="top", color="#5d6b80", fontsize=11)
-    ax.set(xscale="log", xlim=(5, 400), ylim=(150, 520), xlabel="minutes of training, one core")
+    ax.set(xscale="log", xlim=(5, 400), ylim=(150, 520), xlabel="minutes of training")
     ax.set_ylabel("Fréchet distance (lower is better)")
     ax.set_xticks([6, 30, 145], ["6", "30", "145"])
     ax.minorticks_off()

@@ -16,17 +16,17 @@ from .draw import INK, arrow, box, sheet, words
 
 def doors() -> Figure:
     """A prompt becomes one vector and a state for each token; each has a door of its own into the U-Net."""
-    figure, ax = sheet(9.6, 4.3)
-    box(ax, 1.0, 2.15, '"a yellow\nsunflower"', 1.6, 0.9, INK, fontsize=12)
-    box(ax, 2.9, 2.15, "CLIP's\ntext\ntower", 1.1, 1.4, PURPLE, fontsize=12)
-    arrow(ax, (1.8, 2.15), (2.35, 2.15))
-    box(ax, 4.75, 3.45, "vec: 128 numbers", 1.8, 0.5, BLUE, fontsize=11)
+    figure, ax = sheet(9.6, 4.5)
+    box(ax, 0.85, 2.25, '"a yellow\nsunflower"', 1.6, 1.0, INK, fontsize=14)
+    box(ax, 2.65, 2.25, "CLIP's\ntext\ntower", 1.2, 1.6, PURPLE, fontsize=14)
+    arrow(ax, (1.65, 2.25), (2.05, 2.25))
+    box(ax, 4.6, 3.65, "vec: 128 numbers", 2.0, 0.6, BLUE, fontsize=14)
     for i, token in enumerate(("a", "yellow", "sunflower", "(end)")):
-        box(ax, 4.75, 1.95 - 0.42 * i, token, 1.8, 0.34, GREEN, fontsize=10)
-    words(ax, 4.75, 2.33, "seq: 64 numbers each", fontsize=10, color=GREEN)
-    arrow(ax, (3.45, 2.5), (3.85, 3.35), colour=BLUE)
-    arrow(ax, (3.45, 1.85), (3.85, 1.4), colour=GREEN)
-    for x, y, side, colour in ((8.0, 2.75, 1.25, BLUE), (8.0, 0.95, 1.25, GREEN)):
+        box(ax, 4.6, 1.98 - 0.5 * i, token, 2.0, 0.42, GREEN, fontsize=13)
+    words(ax, 4.6, 2.45, "seq: 64 numbers each", fontsize=13, color=GREEN)
+    arrow(ax, (3.25, 2.6), (3.6, 3.5), colour=BLUE)
+    arrow(ax, (3.25, 1.95), (3.6, 1.4), colour=GREEN)
+    for x, y, side, colour in ((8.15, 3.1, 1.5, BLUE), (8.15, 0.95, 1.5, GREEN)):
         left, low, cell = x - side / 2, y - side / 2, side / 4
         for i in range(4):
             for j in range(4):
@@ -36,10 +36,11 @@ def doors() -> Figure:
                     Rectangle((left + i * cell, low + j * cell), cell, cell, facecolor=colour, alpha=shade, lw=0)
                 )
         ax.add_patch(Rectangle((left, low), side, side, facecolor="none", edgecolor=colour, lw=1.5))
-    arrow(ax, (5.67, 3.4), (7.38, 2.85), "$+$ time embedding", BLUE, above=0.34, fontsize=11, rotation=-17)
-    arrow(ax, (5.67, 1.3), (7.38, 1.0), "each place asks", GREEN, above=0.27, fontsize=11, rotation=-9)
-    words(ax, 8.0, 3.72, "scale and shift:\nthe same at every place", fontsize=10, color=BLUE)
-    words(ax, 8.0, 0.14, "cross-attention: an answer for each place", fontsize=10, color=GREEN)
+    arrow(ax, (5.62, 3.65), (7.38, 3.3), colour=BLUE)
+    words(ax, 6.5, 3.82, "added to the\ntime embedding", fontsize=12, color=BLUE)
+    arrow(ax, (5.62, 1.25), (7.38, 1.0), "each place asks", GREEN, above=0.3, fontsize=13, rotation=-8)
+    words(ax, 8.15, 4.17, "scale and shift: the same\nat every place", fontsize=12, color=BLUE)
+    words(ax, 8.15, 1.98, "cross-attention: an\nanswer for each place", fontsize=12, color=GREEN)
     return figure
 
 
@@ -93,35 +94,52 @@ def grid(x: Tensor, rows: Sequence[str], columns: Sequence[str], side: float = 1
     return figure
 
 
-def maps(
-    mean: Sequence[Tensor],
-    looks: Sequence[Tensor],
-    names: Sequence[Sequence[str]],
-    title: str,
-    point: Sequence[int] = (),
-) -> Figure:
-    """Where each word is looked at, laid over a mean picture; each map has a colour scale of its own.
+def maps(mean: Sequence[Tensor], looks: Sequence[Tensor], names: Sequence[Sequence[str]], title: str) -> Figure:
+    """Where words are looked at, beside a mean picture; all maps have one colour scale.
 
-    mean: a picture (3, H, W) for each row;  looks: (words, h, w) for each row;  names: of each row's words, not always
-    as many;  point: the number of the word of each row whose name is red. The least and the greatest weight, in per
-    cent, stand over the map.
+    mean: a picture (3, H, W) for each row;  looks: (groups, h, w) for each row;  names: of each row's groups of words,
+    as many in each row. The least and the greatest weight, in per cent, stand over the map.
     """
-    figure, axes = panels(len(mean), 1 + max(map(len, names)), 1.1, 1.55)
-    for k, (ax_row, x, of_row, of_words) in enumerate(zip(axes, mean, looks, names, strict=True)):
+    figure, axes = panels(len(mean), 1 + len(names[0]), 1.85, 2.2)
+    for ax_row, x, of_row, of_names in zip(axes, mean, looks, names, strict=True):
         picture(ax_row[0], x)
-        ax_row[0].set_title(title, fontsize=11)
-        grey = x.mean(0, keepdim=True).expand(3, -1, -1)
-        for i, (ax, name, a) in enumerate(zip(ax_row[1:], of_words, of_row)):
-            picture(ax, grey)
-            large = F.interpolate(a[None, None], size=x.shape[1:], mode="bicubic")[0, 0]
-            ax.imshow(large, cmap="inferno", alpha=0.65, vmin=a.min(), vmax=a.max(), interpolation="bicubic")
-            ax.set_title(
-                f"{name}\n{100 * a.min():.0f} to {100 * a.max():.0f} %",
-                fontsize=11,
-                color=RED if point and i == point[k] else INK,
-            )
-        for ax in ax_row[1 + len(of_words) :]:
-            ax.axis("off")
+        ax_row[0].set_title(title)
+        for ax, name, a in zip(ax_row[1:], of_names, of_row, strict=True):
+            large = 100 * F.interpolate(a[None, None], size=x.shape[1:], mode="bicubic")[0, 0]
+            drawn = ax.imshow(large, cmap="inferno", vmin=0, vmax=60, interpolation="bicubic")
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+            ax.set_title(f"{name}\n{100 * a.min():.0f} to {100 * a.max():.0f} %")
+    figure.colorbar(drawn, ax=axes, label="% of a place's looks", shrink=0.8)
+    return figure
+
+
+def fraction(f: float = 0.6) -> Figure:
+    """Three errors as three distances from a picture, in a space with three directions at right angles."""
+    figure, ax = sheet(9.6, 4.3)
+    mean, told, photo = (2.6, 1.7), (7.0, 1.7), (7.0, 3.8)
+    own = (mean[0] + f * (told[0] - mean[0]), mean[1])
+    others = (mean[0] - 0.9, mean[1] - 1.4)
+    for end, start in ((mean, told), (told, photo), (mean, others)):
+        ax.plot(*zip(end, start), color=INK, lw=1.5)
+    for start, colour, line in ((own, BLUE, "-"), (mean, ORANGE, "--"), (others, GREEN, "-.")):
+        ax.plot(*zip(start, photo), color=colour, lw=2.2, ls=line)
+    ax.plot((6.75, 6.75, 7.0), (1.7, 1.95, 1.95), color="0.5", lw=1)  # right angles
+    ax.plot((2.85, 2.73, 2.48), (1.7, 1.51, 1.51), color="0.5", lw=1)
+    for at in (mean, told, photo, own, others):
+        ax.plot(*at, "o", color=INK, markersize=6, zorder=3)
+    words(ax, 7.2, 3.85, "the picture $x_0$", ha="left")
+    words(ax, 7.2, 1.6, r"$\mu_c$: mean of the pictures" "\n" "with this text", ha="left", fontsize=12)
+    words(ax, 2.45, 1.85, r"$\mu$: mean of all pictures", ha="right", fontsize=12)
+    words(ax, 1.9, 0.25, "guess with another picture's text", ha="left", fontsize=12)
+    words(ax, own[0], 1.4, "guess with its own text", fontsize=12)
+    words(ax, 4.75, 1.93, r"$f\sqrt{S}$", color="0.3", fontsize=11)
+    words(ax, 6.25, 1.93, r"$(1-f)\sqrt{S}$", color="0.3", fontsize=11)
+    words(ax, 7.2, 2.8, r"$\sqrt{R}$", ha="left", color="0.3")
+    words(ax, 2.0, 1.1, r"$f\sqrt{S}$", color="0.3", ha="right")
+    words(ax, 6.15, 2.5, "own", color=BLUE, ha="left")
+    words(ax, 4.4, 2.85, "none", color=ORANGE, ha="right")
+    words(ax, 3.5, 1.15, "another's", color=GREEN, ha="left")
     return figure
 
 

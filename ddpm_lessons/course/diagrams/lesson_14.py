@@ -37,7 +37,7 @@ def whole(photo: Tensor, z0: Tensor, z_t: Tensor, small: Tensor, made: Tensor, p
     """Everything at once.  photo, painted: (3, H, W), small: (3, h, w), z0, z_t, made: latents as colours (3, h, w)"""
     figure, ax = sheet(13.2, 6.3)
     top, middle, low = 5.1, 2.95, 0.95
-    look = dict(boxstyle="round,pad=0,rounding_size=0.15", facecolor="none", edgecolor=RED, lw=1.5, ls="--")
+    look = dict(boxstyle="round,pad=0,rounding_size=0.15", facecolor="none", edgecolor=RED, lw=1.5)
     ax.add_patch(FancyBboxPatch((3.75, 0.12), 4.75, 1.66, **look))
     ours = "only in ours: a picture that\nsays what is where (section 9)"
     words(ax, 8.65, 0.62, ours, color=RED, fontsize=12, ha="left")
@@ -116,21 +116,33 @@ def channels(photo: Tensor, z: Tensor, colours: Tensor) -> Figure:
 
 
 def error(x: Tensor, back: Tensor, zoom: tuple[slice, slice]) -> Figure:
-    """A photograph, its round trip and their difference; below, a part of each enlarged.  (3, H, W) each"""
+    """A photograph with a frame, and what is in the frame: before, after the round trip, and the difference.
+
+    x, back: (3, H, W)
+    """
     off = (back - x).abs().mean(0)
-    figure, axes = plots.panels(2, 3, 1.45, 1.45)
+    figure, axes = plots.panels(1, 4, 2.0, 2.15)
     h, w = zoom
     frame = dict(xy=(w.start, h.start), width=w.stop - w.start, height=h.stop - h.start)
-    for row, cut in zip(axes, ((slice(None), slice(None)), zoom)):
-        for ax, one in zip(row, (x, back)):
-            plots.picture(ax, one[(slice(None), *cut)])
-        drawn = row[2].imshow(off[cut], cmap="magma", vmin=0, vmax=0.4)
-        row[2].set(xticks=[], yticks=[])
-        row[2].spines[:].set_visible(False)
-    for ax in axes[0]:
-        ax.add_patch(matplotlib.patches.Rectangle(**frame, fill=False, edgecolor="white", lw=1.5))
-    figure.colorbar(drawn, ax=axes[:, 2].tolist(), shrink=0.7)
-    for ax, name in zip(axes[0], ("photograph", "there and back", "error")):
+    names = ("photograph", "its middle", "there and back", "error")
+    for ax, one, name in zip(axes[0], (x, x[:, h, w], back[:, h, w]), names):
+        plots.picture(ax, one)
+    axes[0, 0].add_patch(matplotlib.patches.Rectangle(**frame, fill=False, edgecolor="white", lw=1.5))
+    drawn = axes[0, 3].imshow(off[h, w], cmap="magma", vmin=0, vmax=0.4)
+    axes[0, 3].set(xticks=[], yticks=[])
+    axes[0, 3].spines[:].set_visible(False)
+    figure.colorbar(drawn, ax=axes[0, 3], shrink=0.7)
+    for ax, name in zip(axes[0], names):
+        ax.set_title(name)
+    return figure
+
+
+def compared(pictures: Tensor, names: Sequence[str], times: float = 10.0) -> Figure:
+    """Pictures in a row, and last the difference of the last two, so many times as strong, where grey is none."""
+    figure, axes = plots.panels(1, len(pictures) + 1, 1.3, 1.9)
+    shown = [*pictures, times * (pictures[-1] - pictures[-2])]
+    for ax, one, name in zip(axes[0], shown, [*names, f"difference,\n{times:g} times"], strict=True):
+        plots.picture(ax, one)
         ax.set_title(name, fontsize=12)
     return figure
 
@@ -156,7 +168,7 @@ def answers(pictures: Sequence[Tensor], names: Sequence[str], costs_of: dict[str
 
 
 def snr(schedule: Schedule, spreads: dict[str, float]) -> Figure:
-    """The logarithm of (14.6) over t for data of several standard deviations, and where signal and noise are equal."""
+    """The logarithm of (14.8) over t for data of several standard deviations, and where signal and noise are equal."""
     figure, ((ax,),) = plots.panels(1, 1, 8, 3.6)
     t = torch.arange(1, schedule.T + 1)
     for (name, std), colour, y in zip(spreads.items(), plots.COLOURS, (-3.2, 1.8, 3.6)):

@@ -221,17 +221,17 @@ LESSON_06: dict[str, Exercise] = {
         lambda: (2, 3, 1),
         (),
         {
-            "the range is right. Now tell the clock from the forgotten weights: at t = 500 the clock happens to be"
+            "the noise is right. Now tell the clock from the mistaken answer: at t = 500 the clock happens to be"
             " right": lambda: (2, 1, 3),
-            "the clock is right. Now the other two: a network without its weights answers 0, and the card of"
-            " section 6 shows the loss of that": lambda: (1, 3, 2),
-            "the forgotten weights are right. Now the clock: at t = 500 it is right, so its curve must touch the"
+            "the clock is right. Now the other two: at t = 1, v is almost eps, so there a mistake between the two costs"
+            " nothing": lambda: (1, 3, 2),
+            "the mistaken answer is right. Now the clock: at t = 500 it is right, so its curve must touch the"
             " healthy one there": lambda: (3, 2, 1),
             "none of the three yet. Begin with the clock: which curve touches the healthy one at t = 500 alone?": (
                 lambda: (1, 2, 3)
             ),
-            "none of the three yet. Begin with (c): new networks of this course answer 0, and the card of section 6"
-            " shows the loss of that": lambda: (3, 1, 2),
+            "none of the three yet. Begin with (c): at t = 1, v is almost eps, so its curve begins where the healthy"
+            " one does, and leaves it later": lambda: (3, 1, 2),
         },
     ),
     "6.5": Exercise(
