@@ -202,6 +202,6 @@ def suspects(ts: Sequence[int], healthy: Sequence[float], curves: Sequence[Seque
     for k, (curve, colour, dash) in enumerate(zip(curves, (BLUE, ORANGE, PURPLE), ("o-", "s--", "^-.")), 1):
         ax.plot(ts, curve, dash, color=colour, label=f"curve {k}", markersize=5)
     ax.set(xlabel="$t$", ylabel="$v$-loss", yscale="log")
-    _ticks(ax, 0.1, 0.2, 0.5, 1)
+    _ticks(ax, 0.1, 0.2, 0.5, 1, 2, 4)
     ax.legend(fontsize=10)
     return figure

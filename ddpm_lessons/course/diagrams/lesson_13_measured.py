@@ -61,8 +61,8 @@ def lineup(photo: Tensor, rows: dict[str, Tensor]) -> Figure:
     """A photograph, large, beside rows of samples.  photo: (3, H, W), rows: name -> (n, 3, H, W)"""
     n = len(next(iter(rows.values())))
     with matplotlib.rc_context(plots.STYLE):
-        figure = Figure((3.0 + 0.8 * n, max(0.78 * len(rows), 1.9) + 0.1), dpi=80, layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=[1.7, 1.3 + 0.8 * n])
+        figure = Figure((3.0 + 0.74 * n, max(0.72 * len(rows), 1.9) + 0.1), dpi=80, layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=[1.7, 1.3 + 0.74 * n])
         ax = left.subplots()
         axes = right.subplots(len(rows), n, squeeze=False)
     plots.picture(ax, photo)
@@ -146,7 +146,7 @@ def spread(record: dict[str, Any], rows: list[dict[str, Any]]) -> Figure:
         ax.axvline(floor, color=INK, lw=1, ls=":")
         ax.text(floor, -0.62, "photographs", fontsize=9, ha="center")
         ax.set(title=title, xlim=(min(0, floor), None))
-    axes[0, 0].set_yticks(range(len(names)), names)
+    axes[0, 0].set_yticks(range(len(names)), [name.replace("\n", " ") for name in names], fontsize=11)
     axes[0, 0].set_ylim(len(names) - 0.5, -0.8)
     return figure
 

@@ -12,6 +12,7 @@ from .lesson_09 import LESSON_09
 from .lesson_10 import LESSON_10
 from .lesson_11 import LESSON_11
 from .lesson_12 import LESSON_12
+from .lesson_13 import LESSON_13
 from .lesson_14 import LESSON_14
 
 EXERCISES = (
@@ -27,5 +28,6 @@ EXERCISES = (
     | LESSON_10
     | LESSON_11
     | LESSON_12
+    | LESSON_13
     | LESSON_14
 )
