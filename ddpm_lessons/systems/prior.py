@@ -141,6 +141,6 @@ def prior() -> Prior:
         text=WORDINGS,
         limit=partial(clipped, limit=5.0),
         sampler=ddim,
-        scale=1.0,
+        scale=2.0,
         minutes=8,
     )
