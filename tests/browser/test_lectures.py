@@ -44,7 +44,7 @@ def check_formulas(page, within: str) -> int:
     seen = [f for f in page.locator(f"{within} mjx-container").all() if f.is_visible()]
     for formula in seen[:3]:
         formula.scroll_into_view_if_needed()
-        assert pixels(formula).std() > 5, f"blank: {formula.inner_text()}"
+        waiting(lambda formula=formula: pixels(formula).std() > 5, 20, f"blank: {formula.inner_text()}")
     assert not page.locator(f"{within} mjx-merror").count()
     assert "$$" not in page.locator(within).inner_text()
     return len(seen)
@@ -94,6 +94,7 @@ def test_a_page_of_the_site_is_read_without_a_network(offline, built):
     (page,) = (built / "site").glob("02_*.html")
     offline.goto(page.as_uri())
     offline.locator("mjx-container").first.wait_for()
+    waiting(lambda: "$$" not in offline.locator("main").inner_text(), 20, "formulas are left as TeX")
     assert check_pictures(offline, "main") >= 2 and check_formulas(offline, "main") >= 8
     check_player(offline, "main")
     offline.locator("input[type=search]").fill("Markov chain")
