@@ -128,19 +128,19 @@ def bars(rows: Mapping[str, Mapping[str, float]], columns: Mapping[str, str], be
 
     rows: way -> quantity -> value;  columns: quantity -> title;  best: quantity -> what photographs have
     """
-    figure, axes = plots.panels(1, len(columns), 2.35, 0.42 * len(rows) + 1.25, sharey=True)
+    figure, axes = plots.panels(1, len(columns), 2.9, 0.5 * len(rows) + 1.4, sharey=True)
     for ax, (quantity, title) in zip(axes[0], columns.items()):
         values = [row[quantity] for row in rows.values()]
         colours = [SIDES[name.split(" ")[0]][0] for name in rows]
         ax.barh(range(len(rows)), values, color=colours, height=0.7)
         for y, value in enumerate(values):
             look = dict(facecolor="white", edgecolor="none", pad=0.5, alpha=0.85)  # a line may pass behind
-            ax.text(value, y, f" {value:.3g}", va="center", fontsize=10, bbox=look)
+            ax.text(value, y, f" {value:.3g}" if value > 1 else f" {value:.2f}", va="center", fontsize=12, bbox=look)
         if quantity in best:
             ax.axvline(best[quantity], color=INK, ls="--", lw=1.2)
-        ax.set_title(title, fontsize=11)
-        ax.set_xlim(0, 1.28 * max(*values, best.get(quantity, 0)))
-        ax.tick_params(labelsize=9)
-    axes[0, 0].set_yticks(range(len(rows)), rows.keys(), fontsize=11)
+        ax.set_title(title, fontsize=13)
+        ax.set_xlim(0, 1.35 * max(*values, best.get(quantity, 0)))
+        ax.tick_params(labelsize=10)
+    axes[0, 0].set_yticks(range(len(rows)), rows.keys(), fontsize=13)
     axes[0, 0].invert_yaxis()
     return figure
