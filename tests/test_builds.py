@@ -213,7 +213,7 @@ def test_the_site_leads_everywhere_and_finds_everything(folder):
     out = built(builds.site, folder)
     page, front = (out / "77_test.html").read_text(), (out / "index.html").read_text()
     assert not re.search(r'(?:src|<link[^>]* href)="(?:https?:)?//', page + front)
-    assert 'href="77_test.html"' in front and "data/film.png" in front and (out / "data" / "film.png").exists()
+    assert 'href="77_test.html"' in front and "data/film.webp" in front and (out / "data" / "film.webp").exists()
     for name in re.findall(r'<a href="#([^"]+)"', page):
         assert f'id="{name}"' in page
     index = (out / "lib" / "index.js").read_text()

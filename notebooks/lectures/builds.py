@@ -110,7 +110,7 @@ def site(lessons: list[Path], out: Path = BUILD / "site") -> str:
     front = markdown(readme.split("\n## ")[0])
     front.cells.append(contents(books, readme))
     (out / "data").mkdir(exist_ok=True)
-    shutil.copy(ROOT / "data" / "film.png", out / "data")
+    shutil.copy(ROOT / "data" / "film.webp", out / "data")
     write(out / "index.html", front, {"title": "ddpm_lessons", "lessons": titles})
     teachers = markdown(relink(TEACHERS.read_text(encoding="utf-8")))
     about = {"page": "teachers.html", "title": "For teachers"}

@@ -8,7 +8,7 @@ import matplotlib
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
+from matplotlib.patches import Circle, Ellipse
 from torch import Tensor
 from torchvision.utils import make_grid
 
@@ -29,31 +29,32 @@ NAME = {
 
 
 def labelled(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row for each way of sampling each run of data/rivals.json, as in data/rivals.jpg, with a `label`."""
+    """A row for each way of sampling each run of data/rivals.json, as in data/rivals.jpg, with its label."""
     rows, usual = [], min(run["minutes"] for run in record["runs"])
     for run in record["runs"]:
         longer = f",\n{run['minutes']:.0f} minutes" if run["minutes"] > 1.5 * usual else ""
-        rows.append(run | {"label": NAME[run["name"]] + longer})
-        if "fitted" in run:
-            rows.append(run | run["fitted"] | {"label": "autoencoder,\nfitted"})
+        for name, found in ((NAME[run["name"]], run), ("autoencoder,\nfitted", run.get("fitted"))):
+            if found:
+                rows.append(run | found | {"name_of": name, "label": name + longer})
     return rows
 
 
 def table(record: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """The mean over seeds and, in brackets, how far the largest is from the smallest; a line for each label."""
-    lines = [f"{'':22} seeds  minutes  Fréchet        kernel          precision  recall  sharpness  ms a picture"]
+    lines = [f"{'':34} seeds  minutes  Fréchet        kernel          precision  recall  sharpness  ms a picture"]
     for label in dict.fromkeys(r["label"] for r in rows):
         mine = [r for r in rows if r["label"] == label]
         mean = {k: sum(r[k] for r in mine) / len(mine) for k, v in mine[0].items() if isinstance(v, int | float)}
         f, k = (max(r[what] for r in mine) - min(r[what] for r in mine) for what in ("frechet", "kernel"))
         name = label.replace("\n", " ").replace("$", "")
+        fs, ks = (f"({f:3.0f})", f"({k:.3f})") if len(mine) > 1 else ("  -  ", "   -   ")
         lines.append(
-            f"{name:22} {len(mine):5} {mean['minutes']:8.1f} {mean['frechet']:8.0f} ({f:3.0f}) {mean['kernel']:9.3f} "
-            f"({k:.3f}) {mean['precision']:10.2f} {mean['recall']:7.2f} {mean['sharpness']:10.2f} "
+            f"{name:34} {len(mine):5} {mean['minutes']:8.1f} {mean['frechet']:8.0f} {fs} {mean['kernel']:9.3f} "
+            f"{ks} {mean['precision']:10.2f} {mean['recall']:7.2f} {mean['sharpness']:10.2f} "
             f"{1000 * mean['seconds']:13.2f}"
         )
     f, k, precision, recall = record["photographs"]["floor"].values()
-    lines.append(f"{'photographs (floor)':37} {f:8.0f} {k:15.3f} {precision:18.2f} {recall:7.2f} {1:10.2f}")
+    lines.append(f"{'photographs (floor)':49} {f:8.0f} {k:15.3f} {precision:18.2f} {recall:7.2f} {1:10.2f}")
     return "\n".join(lines)
 
 
@@ -61,8 +62,8 @@ def lineup(photo: Tensor, rows: dict[str, Tensor]) -> Figure:
     """A photograph, large, beside rows of samples.  photo: (3, H, W), rows: name -> (n, 3, H, W)"""
     n = len(next(iter(rows.values())))
     with matplotlib.rc_context(plots.STYLE):
-        figure = Figure((3.0 + 0.74 * n, max(0.72 * len(rows), 1.9) + 0.1), dpi=80, layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=[1.7, 1.3 + 0.74 * n])
+        figure = Figure((3.0 + 0.9 * n, max(0.88 * len(rows), 1.9) + 0.1), dpi=80, layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=[1.7, 1.3 + 0.9 * n])
         ax = left.subplots()
         axes = right.subplots(len(rows), n, squeeze=False)
     plots.picture(ax, photo)
@@ -74,13 +75,24 @@ def lineup(photo: Tensor, rows: dict[str, Tensor]) -> Figure:
     return figure
 
 
-def plane(z: Tensor, made: Tensor, colours: Tensor, title: str, draws: Tensor | None = None, limit=4.5) -> Figure:
+def plane(
+    z: Tensor,
+    made: Tensor,
+    colours: Tensor,
+    title: str,
+    draws: Tensor | None = None,
+    noise: Tensor | None = None,
+    limit: float = 4.5,
+) -> Figure:
     """Latents as points, each in its picture's own mean colour, and what the decoder makes of places on a grid.
 
-    z: (N, 2), colours: (N, 3) in [0, 1], made: (k * k, 3, h, w) from the top left of [-2, 2]^2;  draws: (M, 2)
+    z: (N, 2), colours: (N, 3) in [0, 1], made: (k * k, 3, h, w) from the top left of [-2, 2]^2;  draws: (M, 2);
+    noise: (N, 2), the encoder's standard deviations, drawn around forty of the points
     """
     figure, ((left, right),) = plots.panels(1, 2, 3.0, 3.0)
     left.scatter(*z.T, s=9, c=colours.numpy(), linewidths=0.2, edgecolors="#555555")
+    for at, std in zip(z[:40].tolist(), [] if noise is None else noise[:40].tolist()):
+        left.add_patch(Ellipse(at, 2 * std[0], 2 * std[1], fill=False, color=INK, lw=0.7, alpha=0.8))
     for radius in (1, 2):
         left.add_patch(Circle((0, 0), radius, fill=False, color=RED, lw=1.2, ls="--"))
     left.text(
@@ -132,14 +144,13 @@ def rings(panels: dict[str, Tensor], columns: int | None = None, rows: Sequence[
 
 def spread(record: dict[str, Any], rows: list[dict[str, Any]]) -> Figure:
     """A dot for each seed, against the floor of photographs.  rows: runs of the record, `label` and `name` in each"""
-    figure, axes = plots.panels(1, 4, 3.2, 3.2, sharey=True)
+    figure, axes = plots.panels(1, 3, 3.7, 0.36 * len({r["label"] for r in rows}) + 1.2, sharey=True)
     names = list(dict.fromkeys(r["label"] for r in rows))
     for ax, what, title in zip(
         axes[0],
-        ("frechet", "kernel", "precision", "recall"),
-        ("Fréchet distance\n(lower is better)", "kernel distance\n(lower is better)", "precision\n(higher is better)",
-         "recall\n(higher is better)"),
-    ):  # fmt: skip
+        ("frechet", "kernel", "precision"),
+        ("Fréchet distance\n(lower is better)", "kernel distance\n(lower is better)", "precision\n(higher is better)"),
+    ):
         for r in rows:
             ax.plot([r[what]], [names.index(r["label"])], "o", ms=9, alpha=0.75, color=COLOUR[r["name"]])
         floor = record["photographs"]["floor"][what]
@@ -159,7 +170,7 @@ def kinds(record: dict[str, Any], rows: list[dict[str, Any]], names: Sequence[st
         effect = sum(r["varied"] for r in mine) / len(mine)
         found = zip(*(r["kinds"] for r in mine))
         shares[f"{label.replace(chr(10), ' ')} ({effect:.1f})"] = [sum(part) / len(mine) for part in found]
-    figure, ((ax,),) = plots.panels(1, 1, 10, 3.4)
+    figure, ((ax,),) = plots.panels(1, 1, 10, 0.36 * len({r["label"] for r in rows}) + 1.0)
     for y, share in enumerate(shares.values()):
         left = 0.0
         for k, (part, colour) in enumerate(zip(share, (SKY, ORANGE, RED, BLUE, PURPLE))):
@@ -171,23 +182,6 @@ def kinds(record: dict[str, Any], rows: list[dict[str, Any]], names: Sequence[st
     ax.invert_yaxis()
     ax.set(xlabel="share of 500 pictures", xlim=(0, 1))
     figure.legend(*ax.get_legend_handles_labels(), loc="outside right center", frameon=False)
-    return figure
-
-
-def pace(rows: list[dict[str, Any]], floor: float) -> Figure:
-    """Quality over time: the Fréchet distance over milliseconds a picture.  rows: as for `spread`"""
-    figure, ((ax,),) = plots.panels(1, 1, 9, 3.6)
-    marks = dict(zip(dict.fromkeys(r["label"] for r in rows), "osD^vPX"))
-    for r in rows:
-        ax.plot([1000 * r["seconds"]], [r["frechet"]], marks[r["label"]], ms=10, alpha=0.75, color=COLOUR[r["name"]],
-                label=r["label"].replace("\n", " "))  # fmt: skip
-    ax.axhline(floor, color=INK, lw=1, ls=":")
-    ax.text(0.98, floor, "photographs", transform=ax.get_yaxis_transform(), fontsize=10, va="bottom", ha="right")
-    ax.set(xscale="log", xlabel="milliseconds of one core for a picture", ylabel="Fréchet distance", ylim=(0, None))
-    times = [1000 * r["seconds"] for r in rows]
-    ax.set_xlim(min(times) / 3, max(times) * 3)
-    handles = {label: handle for handle, label in zip(*ax.get_legend_handles_labels())}
-    figure.legend(handles.values(), handles.keys(), loc="outside right center", frameon=False)
     return figure
 
 
