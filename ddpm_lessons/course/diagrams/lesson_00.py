@@ -57,24 +57,23 @@ def inside(noise: Tensor, small: Tensor, noised: Tensor, latent: Tensor, final: 
         _thumb(figure, latent[i : i + 1].clamp(-2, 2) / 2, 7.5 + dx, y + dy, side)
     words(ax, 7.5, y + 0.62, "a latent", fontsize=10)
     words(ax, 7.5, y - 0.62, r"$4\times 32\times 32$", fontsize=10, color=GREY)
-    for x, text, colour in ((1.95, "network 1\n20 steps", BLUE), (6.1, "network 2\n20 steps", GREEN)):
-        box(ax, x, y, text, 1.25, 0.9, colour, fontsize=11)
-        arrow(ax, (x, 0.72), (x, y - 0.47), colour=PURPLE)
-    arrow(ax, (6.1, 3.25), (6.1, y + 0.47), colour=INK)
+    for x, number, work, colour in ((1.95, 1, "what is where", BLUE), (6.1, 2, "fine things", GREEN)):
+        box(ax, x, y, "", 1.25, 1.1, colour)
+        words(ax, x, y + 0.32, f"network {number}", fontsize=12, weight="bold", color=colour)
+        words(ax, x, y, work, fontsize=11)
+        words(ax, x, y - 0.32, "20 steps", fontsize=11)
+        arrow(ax, (x, 0.72), (x, y - 0.57), colour=PURPLE)
+    arrow(ax, (6.1, 3.25), (6.1, y + 0.57), colour=INK)
     words(ax, 6.1, 3.42, "noise as well", fontsize=10)
     arrow(ax, (8.0, y), (8.72, y), "decoder", colour=ORANGE, fontsize=10)
     for a, b in ((0.96, 1.3), (2.6, 2.94), (3.86, 4.26), (5.18, 5.45), (6.75, 7.04)):
         arrow(ax, (a, y), (b, y))
     box(ax, 4.0, 0.45, f'"{prompt}"  as vectors (CLIP)', 5.4, 0.5, PURPLE, fontsize=12)
-    for x, text, colour in ((2.6, "decides what is where", BLUE), (7.7, "paints the fine things", GREEN)):
-        words(ax, x, 3.25 if x < 5 else 0.45, text, fontsize=12, color=colour)
-    arrow(ax, (2.15, 3.1), (1.98, y + 0.5), colour=BLUE)
-    arrow(ax, (7.0, 0.6), (6.4, y - 0.5), colour=GREEN)
     return figure
 
 
 def two_acts(acts: Sequence[tuple[str, Sequence[tuple[int, int]], Tensor, Tensor]], side: float = 1.26) -> Figure:
-    """Where a sample stands over the network's guess, for each act: (heading, columns' t and next t, x_t, x0_hat)"""
+    """Where a sample stands over the network's guess, for each act: (heading, columns' t and s, x_s, x0_hat)"""
     n = len(acts[0][1])
     label, head, gap = 1.25, 0.62, 0.2
     block = head + 2 * side
@@ -84,12 +83,13 @@ def two_acts(acts: Sequence[tuple[str, Sequence[tuple[int, int]], Tensor, Tensor
         top = height - k * (block + gap)
         colour = (BLUE, GREEN)[k % 2]
         words(ax, 0.05, top - 0.17, heading, ha="left", color=colour, fontsize=13)
+        words(ax, label - 0.1, top - head + 0.12, r"$t \rightarrow s$", fontsize=12, ha="right")
         for i, (t, s) in enumerate(ts):
             x = label + (i + 0.5) * side
             words(ax, x, top - head + 0.12, rf"${t} \rightarrow {s}$", fontsize=11)
             for row, one in enumerate((x_t[i], guess[i])):
                 _thumb(figure, one, x, top - head - (row + 0.5) * side, side - 0.06)
-        for row, text in enumerate(("where it\nends, $x_t$", "the guess\nthat led\nthere, $\\hat x_0$")):
+        for row, text in enumerate(("where it\nends, $x_s$", "the guess\nthat led\nthere, $\\hat x_0$")):
             words(ax, label - 0.1, top - head - (row + 0.5) * side, text, ha="right", fontsize=12)
     return figure
 
@@ -195,6 +195,9 @@ def one_step_back() -> Figure:
         ax.fill_between(x, q / q.max(), color=SKY, alpha=0.6, linewidth=0)
         ax.axvline(mean, 0, 0.8, color=INK, linestyle="--", linewidth=1.5)
         ax.text(mean, 1.14, note, ha="center", va="bottom", fontsize=12)
+        ax.plot(0.3, 0, "o", color=RED, ms=9, clip_on=False, zorder=5)
+        ax.annotate("$x_t$", (0.3, 0), (-0.2, 0.28), color=RED, fontsize=14, ha="center",
+                    arrowprops={"arrowstyle": "-|>", "color": RED, "shrinkB": 6})  # fmt: skip
         ax.set(title=title, yticks=[], xticks=[], ylim=(0, 1.4), xlabel="all pictures, as points of a line")
     return figure
 
@@ -203,7 +206,7 @@ def _edges(a: tuple[float, float], b: tuple[float, float]) -> tuple[tuple[float,
     """Where an arrow from box a to box b leaves the one and meets the other."""
     if a[1] == b[1]:
         return (a[0] + WIDE / 2 + 0.03, a[1]), (b[0] - WIDE / 2 - 0.03, b[1])
-    side = 0.55 * WIDE * ((b[0] > a[0]) - (b[0] < a[0])) if a[0] != b[0] else 0
+    side = 0.42 * WIDE * ((b[0] > a[0]) - (b[0] < a[0])) if a[0] != b[0] else 0
     return (a[0] + side, a[1] - HIGH / 2 - 0.03), (b[0] - side, b[1] + HIGH / 2 + 0.03)
 
 

@@ -100,13 +100,19 @@ def lengths_of_noise(cloud: Tensor, lengths: dict[int, Tensor]) -> Figure:
     flat.scatter(*cloud, s=3, color=SKY)
     for r in (1, 2, 3):
         flat.add_patch(Circle((0, 0), r, fill=False, color=RED))
-    flat.set(title="$D = 2$: no direction differs", aspect="equal", xlabel=r"$\epsilon_1$", ylabel=r"$\epsilon_2$")
+    flat.set(
+        title="$D = 2$: the same in every direction", aspect="equal", xlabel=r"$\epsilon_1$", ylabel=r"$\epsilon_2$"
+    )
     r = torch.linspace(0.01, 9, 400)
-    lines = {"density": -(r**2) / 2, "room": 29 * r.log(), "draws = density × room": 29 * r.log() - r**2 / 2}
+    lines = {"log of the density": -(r**2) / 2, "log of the room": 29 * r.log(), "their sum": 29 * r.log() - r**2 / 2}
     for (name, log_y), dash in zip(lines.items(), ("--", "-.", "-")):
-        balance.plot(r, (log_y - log_y.max()).exp(), dash, label=name)
-    balance.annotate(r"about $\sqrt{30}$", (30**0.5, 1.0), (6.8, 1.12), arrowprops={"arrowstyle": "->"})
-    balance.set(title="$D = 30$: none is near 0", xlabel="radius $r$", ylim=(0, 1.75), yticks=[])
+        balance.plot(r, log_y, dash, label=name)
+    top = lines["their sum"].max().item()
+    balance.annotate(
+        r"top: about $\sqrt{30}$", (29**0.5, top), (29**0.5, 4), arrowprops={"arrowstyle": "->"}, ha="center"
+    )
+    balance.set(title="$D = 30$: no draw is near 0", xlabel="radius $r$", ylim=(-45, 135), yticks=[0])
+    balance.axhline(0, color=INK, linewidth=0.6)
     for D, r in lengths.items():
         counts = torch.histc(r / D**0.5, 80, 0, 2.5)
         shell.stairs(counts / counts.max(), torch.linspace(0, 2.5, 81), fill=True, alpha=0.7, label=f"$D = {D}$")
@@ -133,7 +139,7 @@ def two_pixels(clean: Tensor, noisy: Tensor, var: float) -> Figure:
         what = "share" if pairs is cleaned else "variance"
         for k, colour, name in ((1, BLUE, "along"), (0, GREEN, "across")):
             number = share[k] if pairs is cleaned else spread[k]
-            ax.text(-2.4, 1.75 + 0.45 * k, f"{what} {name}: {number:.2f}", color=colour, fontsize=11)
+            ax.text(-2.4, 1.75 + 0.45 * k, f"{what} {name}: {number:.3f}", color=colour, fontsize=11)
         ax.set(title=title, xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal", xlabel="a pixel's red")
     axes[0].set_ylabel("its right neighbour's")
     return figure
@@ -170,8 +176,9 @@ def joint(x: Tensor, y: Tensor, q: Tensor, at: int) -> Figure:
 
 
 def shadows(eps: Tensor, angles: Sequence[float]) -> Figure:
-    """A round cloud, eps: (2, n), and the histogram of its projection on a line, for each of the angles."""
-    figure, axes = panels(1, len(angles), 4.6, 4.7)
+    """A round cloud, eps: (2, n), and the histogram of its projection on a line, for each angle, and both flat."""
+    figure, axes = panels(1, len(angles) + 1, 3.7, 4.0)
+    flat = axes[0, -1]
     marked = torch.cdist(torch.tensor([[1.8, 1.2], [-1.9, 0.6], [0.3, -0.6]]), eps.T).argmin(1)
     u = torch.linspace(-3.6, 3.6, 200)[:, None]
     for ax, angle in zip(axes[0], angles):
@@ -181,11 +188,12 @@ def shadows(eps: Tensor, angles: Sequence[float]) -> Figure:
         ax.scatter(*eps[:, :1500], s=3, color=SKY, linewidths=0)
         heights, edges = torch.histogram(places, bins=40, range=(-3.6, 3.6), density=True)
         feet = base + edges[:, None] * along
-        for h, left, right in zip(4 * heights, feet[:-1], feet[1:]):
+        flat.stairs(heights, edges, label=rf"at ${round(math.degrees(angle))}\degree$", linewidth=1.6)
+        for h, left, right in zip(3 * heights, feet[:-1], feet[1:]):
             ax.fill(
                 *torch.stack([left, right, right - h * away, left - h * away]).T, color=BLUE, alpha=0.6, linewidth=0
             )
-        ax.plot(*(base + u * along + 4 * gaussian(u, 0.0, 1.0) * -away).T, color=RED)
+        ax.plot(*(base + u * along + 3 * gaussian(u, 0.0, 1.0) * -away).T, color=RED)
         ax.plot(*(base + u * along).T, color=INK, linewidth=1.2)
         for i in marked:
             foot = base + along * places[i]
@@ -195,6 +203,9 @@ def shadows(eps: Tensor, angles: Sequence[float]) -> Figure:
         ax.set(xticks=[], yticks=[], xlim=(-4.9, 6.4), ylim=(-6.9, 3.6), aspect="equal")
         ax.set_title(rf"its shadow on a line at ${round(math.degrees(angle))}\degree$")
         ax.spines[:].set_visible(False)
+    flat.plot(u, gaussian(u, 0.0, 1.0), color=RED, label=r"$\mathcal{N}(0, 1)$")
+    flat.set(title="both shadows, laid flat", yticks=[], xlabel="place on the line", ylim=(0, 0.62))
+    flat.legend(frameon=False, fontsize=11)
     return figure
 
 

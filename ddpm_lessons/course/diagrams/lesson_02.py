@@ -7,6 +7,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from ...schedules import Schedule
@@ -56,7 +57,7 @@ def chain(pictures: Tensor) -> Figure:
     arrow(ax, (1.2, y + 1.2), (6.65, y + 1.2), colour=BLUE, bend=0.16)
     words(ax, 3.9, y + 1.92, r"the jump $q(x_t \mid x_0)$: all $t$ steps at once (section 2)", color=BLUE)
     words(ax, 8.9, y + 1.6, "forward: fixed by us,\nnothing to learn", color=BLUE, fontsize=12)
-    words(ax, 5.45, 0.4, "backward: a network learns it (lessons 03 and 04)", color=RED, fontsize=12)
+    words(ax, 5.45, 0.4, "backward: a network learns it (lessons 03 to 06)", color=RED, fontsize=12)
     return figure
 
 
@@ -94,7 +95,10 @@ def right_angles(schedule: Schedule) -> Figure:
 
 
 def three_ways(ways: dict[str, Tensor], schedule: Schedule, x0: float) -> Figure:
-    """Paths, (N, T + 1) for each name, over the band that (2.8) gives for every single t."""
+    """Paths, (N, T + 1) for each name, over the band that (2.8) gives for every single t; five of them are drawn.
+
+    The places of all N at t = 60 stand beside them as a histogram.
+    """
     figure, axes = plots.panels(1, len(ways), 3.5, 3.4, sharey=True)
     t = range(schedule.T + 1)
     mean, std = schedule.alpha_bar.sqrt() * x0, (1 - schedule.alpha_bar).sqrt()
@@ -103,7 +107,11 @@ def three_ways(ways: dict[str, Tensor], schedule: Schedule, x0: float) -> Figure
         ax.plot(t, mean, color=INK, linestyle="--", linewidth=1.5)
         for path, colour in zip(paths, (BLUE, RED, GREEN, PURPLE, ORANGE)):
             ax.plot(t, path, color=colour, linewidth=1.2)
-        ax.set(title=name, xlabel="$t$")
+        high, edges = torch.histogram(paths[:, 60].double(), 30, range=(-3.0, 3.0), density=True)
+        ax.axvline(60, color=INK, linewidth=0.8)
+        ax.stairs(60 + 45 * high, edges, baseline=60, orientation="horizontal", fill=True, color=INK, alpha=0.35)
+        ax.stairs(60 + 45 * high, edges, baseline=60, orientation="horizontal", color=INK, linewidth=1)
+        ax.set(title=name, xlabel="$t$", xlim=(-2, 101))
     axes[0, 0].set_ylabel("$x_t$")
     return figure
 
@@ -120,7 +128,8 @@ def crowd(xs: Tensor, density: Tensor, paths: Tensor, merged: int) -> Figure:
         density, origin="lower", aspect="auto", extent=(0, T, low, high), cmap="magma", norm=PowerNorm(0.5, 0, 1.2)
     )
     for path, colour in zip(paths, (SKY, "white") * len(paths)):
-        ax.plot(range(T + 1), path, color=colour, linewidth=1.0, alpha=0.9)
+        rim = withStroke(linewidth=2.4, foreground="black", alpha=0.7)  # else white cannot be seen on the pale start
+        ax.plot(range(T + 1), path, color=colour, linewidth=1.0, path_effects=[rim])
     ax.axvline(merged, color="white", linestyle=":", linewidth=1.5)
     note = ax.text(merged + 12, high - 0.3, f"$t = {merged}$: the valley is gone", color="white", fontsize=12)
     note.set_bbox({"facecolor": "black", "alpha": 0.7, "edgecolor": "none", "pad": 1.5})
@@ -154,9 +163,9 @@ def spectra(photo: Tensor, measured: dict[int, Tensor], schedule: Schedule) -> F
         ax.set_xticks([1, 2, 4, 8, 16, 32], ["1\ncoarse", "2", "4", "8", "16", "32\nfine"])
         ax.minorticks_off()
         ax.set_xlabel("periods across the picture, $f$")
-    axes[0, 0].legend(fontsize=11, loc="lower left")
-    axes[0, 0].text(7, 12, "dashed: the noise,\nequal for all waves", fontsize=11)
-    axes[0, 0].set_ylim(3e-3 / 30, 200)
+    axes[0, 0].plot([], [], color=INK, linestyle="--", linewidth=1.2, label="noise: equal for all waves")
+    axes[0, 0].legend(fontsize=11, loc="upper right")
+    axes[0, 0].set_ylim(3e-3 / 30, 3000)
     axes[0, 1].legend(fontsize=11)
     return figure
 

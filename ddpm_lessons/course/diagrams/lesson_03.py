@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Circle, Rectangle
 from torch import Tensor
 
 from ...forward import posterior
@@ -70,7 +70,7 @@ def one_step(schedule: Schedule, denoise: Denoise, roll: Tensor, steps: Sequence
         likely = (-(x_t - signal * roll).square().sum(1) / (2 * noise[0] ** 2)).softmax(0)
         ax.scatter(*roll.T, s=6, color="0.85", linewidths=0)
         ax.scatter(*roll.T, s=45, color=GREEN, alpha=likely / likely.max(), linewidths=0)
-        ax.scatter(*(mean + var.sqrt() * torch.randn(80, 2, generator=rng)).T, s=9, color=ORANGE, alpha=0.6)
+        ax.scatter(*(mean + var.sqrt() * torch.randn(80, 2, generator=rng)).T, s=9, color=PURPLE, alpha=0.8)
         ax.plot(*torch.cat([x_t, mean, x0]).T, "--", color=draw.INK, lw=1.2)
         spots = (
             (x_t, BLUE, "$x_t$, the point", 25, 80),
@@ -121,10 +121,12 @@ def bells(x: Tensor, before: Tensor, cases: Sequence[tuple[str, Tensor, Tensor, 
             (exact, "-", BLUE, "their sum"),
         ):
             low.plot(x, y.log() - y[i].log(), style, color=colour, label=name)
+        slope = (before[i + 1].log() - before[i - 1].log()) / (x[i + 1] - x[i - 1])
+        low.plot(x, slope * (x - x[i]), color=GREEN, linewidth=1, label="a straight line")
         low.set(xlabel="$x_{t-1}$", xlim=(middle - half, middle + half), ylim=(-4, 4), yticks=[])
     axes[1, 0].set_ylabel("logarithms")
     for row, place in ((0, "outside upper center"), (1, "outside lower center")):
-        figure.legend(*axes[row, 0].get_legend_handles_labels(), loc=place, ncols=3, fontsize=11)
+        figure.legend(*axes[row, 0].get_legend_handles_labels(), loc=place, ncols=4, fontsize=11)
     return figure
 
 
@@ -175,8 +177,8 @@ def three_rows(ts: Sequence[int], forward, reverse, places, arrows, roll: Tensor
     for t, there, back, p, a, (top, middle, low) in zip(ts, forward, reverse, places, arrows, axes.T):
         cloud(top, there, 2.4)
         cloud(middle, back, 2.4, colour=ORANGE)
-        cloud(low, roll, 2.4, 2, GREY)
-        low.quiver(*p.T, *a.T, angles="xy", width=0.012, headwidth=4, color=GREEN)
+        cloud(low, roll, 2.4, 1.5, "0.35", zorder=3)
+        low.quiver(*p.T, *a.T, angles="xy", width=0.009, headwidth=3.5, headlength=3.5, headaxislength=3, color=GREEN)
         top.set_title(f"$t = {t}$")
         length = a.norm(dim=1).mean()
         low.set_xlabel(f"from {max(t, 1)} to {max(t, 1) - 1}, length {length:.2f}", fontsize=11)
@@ -186,21 +188,25 @@ def three_rows(ts: Sequence[int], forward, reverse, places, arrows, roll: Tensor
 
 
 def memory(train: Tensor, sets: dict[str, Tensor], centre: tuple[float, float], half: float) -> Figure:
-    """Samples on a stretch of the roll, with the training points as rings.  train and sets: (N, 2)"""
-    figure, (axes,) = panels(1, len(sets), 10 / len(sets), 10 / len(sets) * 0.75 + 0.3)
+    """Samples on a stretch of the roll, with the training points as rings of radius 0.02.  train and sets: (N, 2)"""
+    figure, (axes,) = panels(1, len(sets), 10 / len(sets), 10 / len(sets) * 0.75 + 0.6)
     size = torch.tensor([half, 0.75 * half])
     inside = train[((train - torch.tensor(centre)).abs() < 0.8 * size).all(1)]
     alone = inside[torch.cdist(inside, train).kthvalue(2, dim=1).values.argmax()]  # far from its neighbours
     for ax, (name, x) in zip(axes, sets.items()):
         seen = train[((train - torch.tensor(centre)).abs() < size).all(1)]
-        ax.scatter(*seen.T, s=120, facecolor="none", edgecolor=RED, lw=1.3, clip_on=False)
+        for point in seen.tolist():
+            ax.add_patch(Circle(point, 0.02, fill=False, edgecolor=RED, lw=1.3, clip_on=False))
         ax.scatter(*x.T, s=14, color=BLUE, alpha=0.6, linewidths=0)
         n = int((torch.cdist(x, alone[None]) < 0.02).sum())
+        share = (torch.cdist(x, train).min(1).values < 0.02).float().mean()
         note = alone - 0.45 * size * (alone - torch.tensor(centre)).sign()
         ax.annotate(
             f"{n} samples\nin this ring", alone, note, arrowprops=LEADER | {"shrinkB": 8}, ha="center", fontsize=12
         )
-        ax.set(title=name, xticks=[], yticks=[], aspect="equal")
+        ax.set(
+            title=f"{name}:\n{100 * share:.0f} % of all its samples are in a ring", xticks=[], yticks=[], aspect="equal"
+        )
         ax.set(xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - 0.75 * half, centre[1] + 0.75 * half))
     whole = axes[-1].inset_axes((0.03, 0.6, 0.38, 0.38))
     cloud(whole, next(iter(sets.values())), 2.3, 2, GREY)
@@ -217,7 +223,7 @@ def paths(schedule: Schedule, points: Tensor, w: Tensor, sets: dict[str, Tensor]
     shade = (density / density.max(1, keepdim=True).values).sqrt().flip(0).T
     for ax, (name, lines), colour in zip(axes, sets.items(), (RED, PURPLE)):
         ax.imshow(shade, cmap="Blues", vmax=1.3, extent=(schedule.T, 0, -2.6, 2.6), origin="lower", aspect="auto")
-        ax.plot(range(schedule.T, -1, -1), lines, color=colour, lw=1.1)
+        ax.plot(range(schedule.T, -1, -1), lines, color=colour, lw=0.8)
         ax.set(title=name, xlabel="$t$ (time runs from left to right)", xlim=(schedule.T, 0), ylim=(-2.6, 2.6))
     axes[0].set_ylabel("$x_t$")
     return figure

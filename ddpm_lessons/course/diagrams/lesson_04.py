@@ -13,19 +13,31 @@ GREY = "#888888"
 
 
 def paths(model: Tensor, forward: Tensor, x0: float) -> Figure:
-    """Chains of the model and forward chains of one x0, side by side.  model, forward: (T + 1, n), from x_0 to x_T"""
-    figure, (axes,) = panels(1, 2, 5, 3.1, sharey=True)
-    T = len(model) - 1
+    """Chains of the model, their ends magnified, and forward chains of one x0.  model, forward: (T + 1, n), from x_0 on
+
+    The middle panel shows the levels around x0 (those of one pixel of 8 bits), and counts the ends on its own level.
+    """
+    figure, (axes,) = panels(1, 3, 4.2, 3.3, width_ratios=(5, 3.2, 5))
+    T, level = len(model) - 1, 2 / 255
     axes[0].plot(range(T + 1), model, color=GREY, lw=0.7, alpha=0.6)
-    axes[1].plot(range(T + 1), forward, color=BLUE, lw=0.7, alpha=0.6)
-    for ax in axes:
-        ax.plot(0, x0, "o", color=RED, ms=11, mfc="none", mew=2, zorder=5, clip_on=False)
-        ax.set(xlim=(T, 0), ylim=(-3, 4.4), xlabel="$t$", xticks=(T, T // 2, 0))
-    axes[0].set(ylabel="$x_t$", title=r"chains of the model $p_\theta$")
-    axes[1].set(title=r"chains of $q(x_{1:T}\,|\,x_0)$")
-    how = dict(color=RED, fontsize=12, ha="center", arrowprops=dict(arrowstyle="-|>", color=RED, shrinkB=6))
-    axes[0].annotate("the pixel $x_0$:\nwhich chains end here?", (0, x0), (T * 0.4, 3.75), va="center", **how)
-    axes[1].annotate("all of them\nbegin here", (0, x0), (T * 0.4, 3.75), va="center", **how)
+    axes[2].plot(range(T + 1), forward, color=BLUE, lw=0.7, alpha=0.6)
+    for ax in axes[[0, 2]]:
+        ax.plot((1.0, 0), (x0, x0), color=RED, lw=2, zorder=5)
+        ax.set(xlim=(T, 0), ylim=(-3, 4.4), xlabel="$t$", xticks=(T, T // 2, 0), ylabel="$x_t$")
+    axes[0].set(title=r"chains of the model $p_\theta$")
+    axes[2].set(title=r"chains of $q(x_{1:T}\,|\,x_0)$")
+    how = dict(color=RED, fontsize=12, ha="center", arrowprops=dict(arrowstyle="-|>", color=RED, shrinkB=2))
+    axes[0].annotate("the pixel $x_0$:\nwhich chains end here?", (0.3, x0), (T * 0.4, 3.75), va="center", **how)
+    axes[2].annotate("all of them\nbegin here", (0.3, x0), (T * 0.4, 3.75), va="center", **how)
+    zoom, half = axes[1], 8.5
+    for k in range(-9, 10):
+        zoom.axhline(x0 + (k + 0.5) * level, color=GREY, lw=0.4, alpha=0.6)
+    zoom.axhspan(x0 - level / 2, x0 + level / 2, color=RED, alpha=0.35)
+    zoom.plot(range(T + 1), model, color=INK, lw=0.9, alpha=0.7)
+    zoom.plot([0] * model.shape[1], model[0], "o", color=INK, ms=4, clip_on=True)
+    count = int(((model[0] - x0).abs() < level / 2).sum())
+    zoom.set(xlim=(2, -0.06), ylim=(x0 - half * level, x0 + half * level), xticks=(2, 1, 0), yticks=(), xlabel="$t$")
+    zoom.set_title(f"magnified: {count} of {model.shape[1]}\nend on its level", color=RED)
     return figure
 
 

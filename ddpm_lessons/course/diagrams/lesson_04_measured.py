@@ -17,18 +17,17 @@ POINT = {"arrowstyle": "-|>", "color": "black"}
 
 
 def strip(parts: Sequence[tuple[str, float]], marks: Sequence[tuple[str, float]]) -> Figure:
-    """A bar of the bound to scale.  parts: name, bits, from the left;  marks: name, bits, of lines to compare with"""
-    figure, ((ax,),) = panels(1, 1, 9.4, 2.5)
+    """A bar of the bound to scale.  parts: name, bits, from the left;  marks: name, bits, of bars to compare with"""
+    figure, ((ax,),) = panels(1, 1, 9.4, 3.3)
     left = 0.0
     for (name, bits), colour in zip(parts, (PURPLE, RED, ORANGE, GREEN, SKY, BLUE)):
         ax.barh(0, bits, left=left, height=0.8, color=colour + "66", edgecolor=colour)
         ax.text(left + bits / 2, 0, f"{name}\n{bits:.2f}", ha="center", va="center", fontsize=12)
         left += bits
-    for k, (name, bits) in enumerate(marks):  # the middle one stands higher, so that names do not meet
-        top = 0.98 if k == 1 else 0.62
-        ax.plot((bits, bits), (0.4, top), color=INK, lw=2)
-        ax.text(bits, top + 0.05, f"{name} {bits:.2f}", ha=("right", "center", "left")[k], va="bottom", fontsize=12)
-    ax.set(ylim=(-0.5, 1.3), xlim=(0, left * 1.1), yticks=[], xlabel="bits")
+    for k, (name, bits) in enumerate(marks):
+        ax.barh(-0.75 - 0.42 * k, bits, height=0.3, color=INK, alpha=0.3)
+        ax.text(0.08, -0.76 - 0.42 * k, f"{name}: {bits:.2f}", va="center", fontsize=12)
+    ax.set(ylim=(-0.6 - 0.42 * len(marks), 0.5), xlim=(0, left * 1.03), yticks=[], xlabel="bits")
     ax.spines["left"].set_visible(False)
     return figure
 
@@ -155,26 +154,29 @@ def weighing(weights: dict[str, Tensor], excess: dict[str, Tensor]) -> Figure:
 
     weights, excess: (T,) each, t = 1 first, which is not drawn
     """
-    figure, axes = panels(1, 3, 3.2, 3.6)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure((9.4, 7.0), dpi=80, layout="constrained")
+        panel = figure.subplot_mosaic([["weight", "gain"], ["left", "left"]], height_ratios=(1, 1.15))
     t = torch.arange(2, len(weights["simple"]) + 1)
     for (name, w), dash in zip(weights.items(), DASHES):
         gain = (w * excess["simple"])[1:]
-        axes[0, 0].plot(t, w[1:], dash, label=name)
-        axes[0, 1].plot(t, 100 * gain / gain.sum(), dash)
+        panel["weight"].plot(t, w[1:], dash, label=name)
+        panel["gain"].plot(t, 100 * gain / gain.sum(), dash)
     for (name, e), dash in zip(excess.items(), DASHES):
-        axes[0, 2].plot(t, (e / excess["simple"])[1:].clamp(min=1e-2), dash)
-    titles = ("weight", "% of weight × excess", "excess, simple = 1")
-    for ax, title in zip(axes[0], titles):
-        ax.set(xscale="log", yscale="log", xlabel="$t$", xticks=(2, 10, 100), xticklabels=(2, 10, 100))
-        ax.set_title(title, fontsize=12)
+        panel["left"].plot(t, (e / excess["simple"])[1:].clamp(min=1e-2), dash)
+    titles = ("weight", "% of weight × excess", "excess that training has left, simple = 1")
+    for ax, title in zip(panel.values(), titles):
+        ax.set(xscale="log", yscale="log", xlabel="$t$", xticks=(2, 10, 100), xticklabels=(2, 10, 100), title=title)
         ax.minorticks_off()
-    axes[0, 1].set(yscale="linear", ylim=(0, None))
-    ratio = (excess["P2"] / excess["simple"]).tolist()
-    how = dict(fontsize=10, arrowprops=POINT, ha="center")
-    axes[0, 2].annotate("P2 is worst here ...", (3, ratio[2]), (6, 4.5), **how)
-    axes[0, 2].annotate("... and best here", (60, ratio[59]), (7, 0.06), **how)
-    axes[0, 2].set(ylim=(0.03, 8), yticks=(0.1, 0.5, 1, 2, 5), yticklabels=(0.1, 0.5, 1, 2, 5))
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncol=4, fontsize=11)
+    panel["gain"].set(yscale="linear", ylim=(0, None))
+    ratio = excess["P2"] / excess["simple"]
+    worst = int(ratio[1:40].argmax()) + 1  # its step is worst + 1
+    how = dict(fontsize=12, arrowprops=POINT, ha="center")
+    panel["left"].annotate("P2 is worst here ...", (worst + 1, ratio[worst]), (8, 4.3), **how)
+    panel["left"].annotate("... and far better here", (60, ratio[59]), (13, 0.06), **how)
+    panel["left"].set(ylim=(0.03, 8), yticks=(0.1, 0.5, 1, 2, 5), yticklabels=(0.1, 0.5, 1, 2, 5))
+    panel["left"].set_xticks((2, 5, 10, 20, 50, 100), (2, 5, 10, 20, 50, 100))
+    figure.legend(*panel["weight"].get_legend_handles_labels(), loc="outside lower center", ncol=4, fontsize=12)
     return figure
 
 

@@ -1,10 +1,12 @@
-"""Lesson 05's drawings: the U with its bridges, real maps laid out as a U, norms, rearranging, the block."""
+"""Lesson 05's drawings: convolutions, the U with its bridges, real maps as a U, norms, rearranging, the block."""
 
 from collections.abc import Sequence
 
+import torch
+import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Ellipse, Rectangle
 from torch import Tensor
 
 from ..plots import BLUE, GREEN, ORANGE, PURPLE, RED, SKY
@@ -62,9 +64,67 @@ def cards(ax: Axes, m: Tensor, x: float, y: float, side: float) -> None:
         ax.add_patch(Rectangle((left, bottom), side, side, fill=False, edgecolor="white", lw=1, zorder=4.1 - k / 2))
 
 
+def convolutions(numbers: Tensor, kernel: Tensor) -> Figure:
+    """One number of a convolution worked out, and four stamps of a transposed one.  numbers: (4, 4), kernel: (3, 3)"""
+    figure, ax = sheet(11.0, 3.5)
+    out = F.conv2d(numbers[None, None].float(), kernel[None, None].float(), padding=1)[0, 0]
+    grey, side, top = "#B8C4CC", 0.4, 2.75
+
+    def colour(i, j):  # of a cell of the padded input: the window, the map, the rim
+        return ORANGE if 1 <= i <= 3 and 1 <= j <= 3 else BLUE if 1 <= i <= 4 and 1 <= j <= 4 else grey
+
+    grid(ax, 0.2, top, F.pad(numbers, (1, 1, 1, 1)), colour, side)
+    frame(ax, 0.2 + side, top - 4 * side, 3 * side, ORANGE)
+    grid(ax, 3.2, top - 1.5 * side, kernel, lambda i, j: ORANGE, side)
+    grid(ax, 5.0, top - side, out, lambda i, j: ORANGE if (i, j) == (1, 1) else BLUE, side)
+    frame(ax, 5.0 + side, top - 3 * side, side, ORANGE)
+    words(ax, 2.9, top - 3 * side, r"$\times$", fontsize=16)
+    arrow(ax, (4.5, top - 3 * side), (4.9, top - 3 * side))
+    words(ax, 1.4, 3.15, "input with a rim of zeros", fontsize=12)
+    words(ax, 3.8, 3.15, "weights", fontsize=12)
+    words(ax, 5.8, 3.15, "output", fontsize=12)
+    products = [f"{a}\\cdot{b}" if b >= 0 else f"{a}\\cdot({b})" for a, b in
+                zip(numbers[:3, :3].flatten().tolist(), kernel.flatten().tolist()) if b]  # fmt: skip
+    words(ax, 3.3, 0.1, f"${'+'.join(products)}={int(out[1, 1])}$", fontsize=11)
+    ax.plot([6.95, 6.95], [0.1, 3.3], color=grey, linewidth=1)
+    ones = torch.ones(2, 2)
+    count = F.conv_transpose2d(ones[None, None], torch.ones(1, 1, 3, 3), stride=2)[0, 0]
+    grid(ax, 7.2, top - 2 * side, ones, lambda i, j: PHASES[2 * i + j], side)
+    arrow(ax, (8.1, top - 3 * side), (8.5, top - 3 * side))
+    left, high = 8.65, top - 0.5 * side
+    for k, shade in enumerate(PHASES):  # the stamp of each of the four numbers
+        corner = (left + 2 * side * (k % 2), high - 3 * side - 2 * side * (k // 2))
+        ax.add_patch(Rectangle(corner, 3 * side, 3 * side, facecolor=shade + "44", edgecolor="none"))
+    for k, shade in enumerate(PHASES):
+        inset = 0.02 if k in (0, 3) else 0.05
+        frame(ax, left + 2 * side * (k % 2) + inset, high - 3 * side - 2 * side * (k // 2) + inset,
+              3 * side - 2 * inset, shade)  # fmt: skip
+    for i in range(5):
+        for j in range(5):
+            weight = "bold" if count[i, j] > 1 else "normal"
+            at = (left + side * (j + 0.5), high - side * (i + 0.5))
+            words(ax, *at, f"{int(count[i, j])}", fontsize=12, weight=weight)
+    words(ax, 7.6, 3.15, "input", fontsize=12)
+    words(ax, left + 2.5 * side, 3.15, "four stamps, added up", fontsize=12)
+    words(ax, 8.9, 0.1, "stamp: $3\\times3$ weights, all 1; two pixels apart", fontsize=11)
+    return figure
+
+
+def frame(ax: Axes, left: float, bottom: float, side: float, colour: str) -> None:
+    """The outline of a square."""
+    ax.add_patch(Rectangle((left, bottom), side, side, fill=False, edgecolor=colour, lw=2.5, zorder=3))
+
+
+def badge(ax: Axes, x: float, y: float) -> None:
+    """The small sign of the time at the corner of a block."""
+    ax.add_patch(Ellipse((x, y), 0.34, 0.34, facecolor="white", edgecolor="none", zorder=2))
+    ax.add_patch(Ellipse((x, y), 0.34, 0.34, facecolor=PURPLE + "22", edgecolor=PURPLE, lw=1.5, zorder=2.1))
+    words(ax, x, y, "$t$", fontsize=11, zorder=2.2)
+
+
 def u_net() -> Figure:
     """The lesson's small U-Net as a U: blocks, two bridges with their concatenations, attention, and the time."""
-    figure, ax = sheet(10.6, 5.6)
+    figure, ax = sheet(10.6, 6.4)
     rows = [(4.3, r"$16 \times 32 \times 32$", 2.3), (2.6, r"$24 \times 16 \times 16$", 3.2),
             (0.95, r"$32 \times 8 \times 8$", 5.3)]  # fmt: skip
     names = ("fine", "middle", "coarse")
@@ -90,23 +150,28 @@ def u_net() -> Figure:
     ):
         arrow(ax, start, end, colour=ORANGE)
         words(ax, (start[0] + end[0]) / 2 + 0.42 * side, (start[1] + end[1]) / 2 - 0.05, text, color=ORANGE)
-    words(ax, 2.3, 5.25, r"$x_t$", fontsize=16)
-    words(ax, 8.3, 5.25, r"$\epsilon_\theta(x_t, t)$", fontsize=16)
-    arrow(ax, (2.3, 5.08), (2.3, 4.61))
-    arrow(ax, (8.3, 4.61), (8.3, 5.05))
+    words(ax, 2.3, 6.1, r"$x_t$", fontsize=16)
+    words(ax, 8.3, 6.1, r"$\epsilon_\theta(x_t, t)$", fontsize=16)
+    for x, text in ((2.3, "first"), (8.3, "last")):
+        box(ax, x, 5.25, text, 1.1, 0.42, SKY, fontsize=12)
+    words(ax, 3.65, 5.25, "one convolution", color=INK, fontsize=11)
+    words(ax, 9.65, 5.25, "one convolution", color=INK, fontsize=11)
+    for y in (5.93, 5.03):
+        arrow(ax, (2.3, y), (2.3, y - 0.44))
+        arrow(ax, (8.3, y - 0.42), (8.3, y - 0.02))
     for x, y in ((2.3, 4.3), (8.3, 4.3), (3.2, 2.6), (7.4, 2.6), (4.55, 0.95)):
-        circle(ax, x + 0.55, y - 0.31, "$t$", 0.34, PURPLE, fontsize=11)
-    circle(ax, 9.0, 1.35, "$t$", 0.34, PURPLE, fontsize=11)
+        badge(ax, x + 0.55, y - 0.31)
+    badge(ax, 9.0, 1.35)
     words(ax, 9.25, 1.35, "the time $e(t)$", color=PURPLE, fontsize=12, ha="left")
     circle(ax, 9.0, 0.8, "cat", 0.5, GREEN, fontsize=10)
     words(ax, 9.32, 0.8, "concatenated", color=GREEN, fontsize=12, ha="left")
-    words(ax, 0.75, 5.25, r"$C \times H \times W$", fontsize=12)
+    words(ax, 0.75, 4.95, r"$C \times H \times W$", fontsize=12)
     return figure
 
 
 def norms() -> Figure:
     """Which numbers share a mean and a variance: batch, group, layer and instance norm, pictures against channels."""
-    figure, ax = sheet(9.6, 2.7)
+    figure, ax = sheet(9.6, 2.75)
     shared = {
         "batch norm": lambda b, c: c == 2,
         "group norm": lambda b, c: b == 1 and c in (2, 3),
@@ -120,8 +185,9 @@ def norms() -> Figure:
                 colour = ORANGE if inside(b, c) else "#E8EEF2"
                 ax.add_patch(Rectangle((left + 0.3 * c, 1.75 - 0.4 * b), 0.3, 0.4, facecolor=colour, edgecolor="white"))
         words(ax, left + 0.9, 2.4, name, weight="bold" if name == "group norm" else "normal")
-        words(ax, left + 0.9, 0.3, "channels", fontsize=11)
+        words(ax, left + 0.9, 0.35, "channels", fontsize=11)
     words(ax, 0.45, 1.35, "pictures of the batch", rotation=90, fontsize=11)
+    words(ax, 4.8, 0.1, r"each cell stands for the $H\times W$ places of one channel, which are not drawn", fontsize=11)
     return figure
 
 
@@ -140,12 +206,12 @@ def rearranged(values: Tensor) -> Figure:
     return figure
 
 
-def grid(ax: Axes, left: float, top: float, values: Tensor, colour_of) -> None:
+def grid(ax: Axes, left: float, top: float, values: Tensor, colour_of, side: float = 0.45) -> None:
     """Whole numbers in coloured cells.  values: (h, w), colour_of: (row, column) -> colour"""
     for (i, j), v in zip(((i, j) for i in range(values.shape[0]) for j in range(values.shape[1])), values.flatten()):
-        at = (left + 0.45 * j, top - 0.45 * (i + 1))
-        ax.add_patch(Rectangle(at, 0.45, 0.45, facecolor=colour_of(i, j) + "44", edgecolor="white", lw=1.5))
-        words(ax, at[0] + 0.225, at[1] + 0.22, f"{int(v)}", fontsize=11)
+        at = (left + side * j, top - side * (i + 1))
+        ax.add_patch(Rectangle(at, side, side, facecolor=colour_of(i, j) + "44", edgecolor="white", lw=1.5))
+        words(ax, at[0] + side / 2, at[1] + side / 2 - 0.005, f"{int(v)}", fontsize=11)
 
 
 def block() -> Figure:

@@ -39,24 +39,25 @@ def uneven(ways: dict[str, nn.Sequential]) -> Figure:
             ax.imshow(m, cmap="cividis", vmin=m.mean() - most, vmax=m.mean() + most)
             for i, j in torch.cartesian_prod(torch.arange(6), torch.arange(6)).tolist():
                 text = f"{m[i, j]:.1f}".replace("-0.0", "0.0") if std else f"{m[i, j]:.0f}"
-                ax.text(j, i, text, color="white", ha="center", va="center", fontsize=11)
+                dark = m[i, j] > m.mean() + most / 4  # dark digits on the light cells
+                ax.text(j, i, text, color="black" if dark else "white", ha="center", va="center", fontsize=12)
             ax.set(xticks=[], yticks=[], title="" if std else name, ylabel=row if m is maps[0] else "")
     return figure
 
 
 def waves(e: Tensor, wrong: Tensor) -> Figure:
     """The time embedding as a picture, and how alike its rows are.  e, wrong: (T + 1, 64), of t and of t / T"""
-    figure, axes = panels(1, 2, 5, 3.4)
+    figure, axes = panels(1, 2, 5.5, 3.4)
     left, right = axes[0]
     left.imshow(e.T, aspect="auto", cmap="cividis")
     left.set(xlabel="$t$", ylabel="number in the row $e(t)$", title="$t$ as waves", yticks=[0, 16, 32, 48, 63])
-    for y, name in ((4, "fast: the second hand"), (26, "slow: hardly moves"), (46, "the same as cosines")):
-        left.text(500, y, name, ha="center", va="center", bbox={"facecolor": "white", "edgecolor": "none"})
+    for y, name in ((5, "fast: the\nsecond hand"), (26, "slow: hardly\nmoves"), (47, "the same\nas cosines")):
+        left.text(1020, y, name, ha="left", va="center", fontsize=11)
     for row, name, dash in ((e, "$e(t)$", "-"), (wrong, "$e(t/T)$: the mistake", "--")):
         right.plot(F.cosine_similarity(row, row[500:501]), dash, label=name)
     right.annotate("$t = 500$ itself", (508, 0.97), (620, 0.88), arrowprops=ARROW)
     right.set(xlabel="$t$", title="cosine similarity with $t = 500$")
-    right.legend(loc="upper left", bbox_to_anchor=(0.0, 0.9), frameon=False, fontsize=11)
+    right.legend(loc="upper left", bbox_to_anchor=(0.0, 0.94), frameon=False, fontsize=11)
     return figure
 
 
