@@ -108,13 +108,38 @@ def shares(n: int, decay: float) -> Figure:
         ax.plot(so_far, dash, color=colour, linewidth=2.5, label=name)
         if warm:
             half = int((so_far < 50).sum())
-            note = f"half of the average is\nfrom the last {n - half} steps"
+            note = f"half of the average is\nfrom the last {n - half} values"
             ax.annotate(note, (half, 50), (0.42 * n, 28), arrowprops=dict(arrowstyle="->", color=BLUE), color=BLUE)
         else:
-            note = f"{so_far[0]:.0f} % is the random start"
+            note = f"{so_far[0]:.0f} % is still the first value"
             ax.annotate(note, (0, so_far[0]), (0.1 * n, 84), arrowprops=dict(arrowstyle="->", color=RED), color=RED)
-    ax.set(xlabel="training step", ylabel="share of the average from\nthe steps up to here, %", ylim=(-3, 104))
+    ax.set(
+        xlabel="values after the first", ylabel="share of the average from\nthe values up to here, %", ylim=(-3, 104)
+    )
     ax.legend(loc="center left", bbox_to_anchor=(0.02, 0.3), frameon=False)
+    return figure
+
+
+def held_out(marks: Sequence[int], curves: dict[str, Sequence[float]]) -> Figure:
+    """Held-out losses of several candidates; on the right the end without the worst, enlarged."""
+    figure, axes = panels(1, 2, 4.8, 3.5)
+    worst = max(curves, key=lambda name: curves[name][-1])
+    for ax, left_out, first in zip(axes[0], ((), (worst,)), (0, 1)):
+        for (name, values), colour, mark in zip(curves.items(), (BLUE, ORANGE, GREEN), ("o-", "s--", "^-.")):
+            if name not in left_out:
+                ax.plot(marks[first:], values[first:], mark, color=colour, label=name)
+        ax.set(
+            xlabel="training step", xticks=marks[first:], title="the two best, enlarged" if left_out else "all three"
+        )
+    ends = {name: values[-1] for name, values in curves.items() if name != worst}
+    for name, end in ends.items():
+        right, below = axes[0, 1], end == min(ends.values())
+        right.annotate(
+            f"{end:.3f}", (marks[-1], end), (0, -14 if below else 7), textcoords="offset points", ha="center"
+        )
+    axes[0, 1].margins(0.08, 0.16)
+    axes[0, 0].set_ylabel("loss on the held-out pictures")
+    axes[0, 0].legend(fontsize=10)
     return figure
 
 

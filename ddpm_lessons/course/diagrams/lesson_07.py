@@ -132,15 +132,14 @@ def terminal(signals: dict[str, Tensor], brightness: dict[str, Tensor]) -> Figur
     for (name, y), colour in zip(signals.items(), (ORANGE, GREEN)):
         left.plot(range(700, 1001), y[700:], color=colour, label=name)
     end = next(iter(signals.values()))[-1].item()
-    left.annotate(f"{end:.3f}: the network\nstill sees a little", (1000, end), (790, 0.03), fontsize=11,
+    left.annotate(f"{end:.3f}: the network\nstill sees a little", (1000, end), (875, 0.175), fontsize=11,
                   arrowprops={"arrowstyle": "->", "color": INK})  # fmt: skip
     left.set(xlabel="$t$", ylabel=r"signal $\sqrt{\bar\alpha_t}$", ylim=(0, None), title="The last 300 steps")
     left.legend(frameon=False)
     for (name, b), colour, style in zip(brightness.items(), (GREY, ORANGE, GREEN), ("stepfilled", "step", "step")):
         right.hist(b, 40, (-1.5, 1.5), density=True, color=colour, histtype=style, alpha=0.6 if colour == GREY else 1,
                    linewidth=2.5, label=name)  # fmt: skip
-    right.set(xlabel="mean brightness of a picture", yticks=[], ylim=(0, 3), title="What is drawn")
-    right.spines["left"].set_visible(False)
+    right.set(xlabel="mean brightness of a picture", ylabel="density", ylim=(0, 3), title="What is drawn")
     right.legend(frameon=False, loc="upper left", fontsize=11)
     return figure
 
@@ -155,7 +154,6 @@ def weights(lines: dict[str, Callable[[Tensor], Tensor]]) -> Figure:
         ax.plot(x, y, dash, color=colour, linewidth=wide, alpha=0.5 if wide > 3 else 1, solid_capstyle="butt")
         if "epsilon" not in name:
             ax.text(8.15, y[-1], name, color=colour, va="center")
-    ax.axvspan(-8, -3, color="0.95", zorder=0)
     text = r"$\epsilon$:  SNR (the wide line), almost" + "\nnothing at the noisy end"
     ax.annotate(text, (-4.6, math.exp(-4.75)), (-2.6, 1.2e-3), color="#8a5f00",
                 arrowprops={"arrowstyle": "->", "color": "#8a5f00"})  # fmt: skip

@@ -11,33 +11,44 @@ from .lesson_07 import GREY, LOG_SNR
 
 
 def runs(records: dict[str, dict], bundled: float) -> Figure:
-    """Fréchet distance against minutes of training.  records: name -> line of trials.jsonl;  bundled: of its network"""
-    six = [f"{schedule} {answer}" for schedule in ("linear", "cosine") for answer in ("x0", "v", "eps")]
-    table = [(name.split()[1], "", 6, records[name]["frechet"], name[:6] == "cosine") for name in six]
-    for name, what in (("the recipe with x0, narrow", "4.1 M weights"), ("the recipe with x0", "9.8 M weights")):
-        table.append(("x0", what, 30, records[name]["frechet"], True))
-    table.append(("v", "9.8 M weights", 145, bundled, True))
-    floor = records["cosine v"]["frechet_floor"]
-    figure, ((ax,),) = panels(1, 1, 9.5, 4.6)
+    """Fréchet distances of eleven runs: the short ones by what they share, the long ones by their minutes.
+
+    records: name -> line of trials.jsonl;  bundled: the distance of the bundled network
+    """
     colours, marks = {"x0": GREEN, "v": BLUE, "eps": ORANGE}, {"x0": "o", "v": "s", "eps": "^"}
-    aside = {"x0": 1, "v": 0.95, "eps": 1.07}  # so that two marks of one time do not cover each other
-    for answer, what, minutes, distance, filled in table:
-        at = minutes * (aside[answer] if minutes == 6 else 1)
-        how = {"markersize": 11} if filled else {"markersize": 16, "markerfacecolor": "none", "markeredgewidth": 2.2}
-        ax.plot(at, distance, marks[answer], color=colours[answer], **how)
-        ax.text(minutes * 1.14, distance, what, color=INK, va="center", fontsize=11)
+    short = [
+        ("linear", {answer: f"linear {answer}" for answer in marks}),
+        ("cosine", {answer: f"cosine {answer}" for answer in marks}),
+        ("cosine, the same\nweight for both", {"x0": "x0, 1 + SNR", "v": "v, 1 + SNR up to 5"}),
+    ]
+    long = [
+        (0, "x0", records["the recipe with x0, narrow"]["frechet"], "4.1 M weights"),
+        (0, "x0", records["the recipe with x0"]["frechet"], "9.8 M weights"),
+        (1, "v", bundled, "9.8 M weights"),
+    ]
+    floor = records["cosine v"]["frechet_floor"]
+    figure, ((left, right),) = panels(1, 2, 5, 4.6, sharey=True, gridspec_kw={"width_ratios": [1.45, 1]})
+    for at, (_, names) in enumerate(short):
+        for answer, name in names.items():
+            left.plot(at, records[name]["frechet"], marks[answer], color=colours[answer], markersize=11)
+            side = -1 if answer == "eps" else 1  # so that no two numbers stand on each other
+            said, where = f"{records[name]['frechet']:.0f}", "left" if side > 0 else "right"
+            left.text(at + 0.1 * side, records[name]["frechet"], said, va="center", ha=where, fontsize=11)
+    for at, answer, distance, what in long:
+        right.plot(at, distance, marks[answer], color=colours[answer], markersize=11)
+        right.text(at + 0.1, distance, f"{distance:.0f}: {what}", color=INK, va="center", fontsize=11)
     names = {"x0": "answers $x_0$", "v": "answers $v$", "eps": r"answers $\epsilon$"}
     for answer, name in names.items():
-        ax.plot([], [], marks[answer], color=colours[answer], markersize=10, label=name)
-    ax.plot([], [], "D", color=GREY, markersize=9, label="filled: cosine")
-    ax.plot([], [], "D", color=GREY, markersize=10, markerfacecolor="none", markeredgewidth=2, label="hollow: linear")
-    ax.axhline(floor, color=GREY, linewidth=1.5)
-    ax.text(145, floor - 8, "photographs against photographs", ha="center", va="top", color="#5d6b80", fontsize=11)
-    ax.set(xscale="log", xlim=(5, 400), ylim=(150, 520), xlabel="minutes of training")
-    ax.set_ylabel("Fréchet distance (lower is better)")
-    ax.set_xticks([6, 30, 145], ["6", "30", "145"])
-    ax.minorticks_off()
-    ax.legend(frameon=False, loc="upper right")
+        right.plot([], [], marks[answer], color=colours[answer], markersize=10, label=name)
+    for ax in (left, right):
+        ax.axhline(floor, color=GREY, linewidth=1.5)
+    left.text(-0.4, floor - 7, f"photographs against photographs: {floor:.0f}", va="top", color="#5d6b80", fontsize=11)
+    left.set(xlim=(-0.45, 2.4), ylim=(150, 520), title="six minutes, 4.1 M weights")
+    left.set_xticks(range(len(short)), [name for name, _ in short])
+    left.set_ylabel("Fréchet distance (lower is better)")
+    right.set(xlim=(-0.3, 2.05), title="longer, cosine")
+    right.set_xticks([0, 1], ["30 minutes", "145 minutes"])
+    right.legend(frameon=False, loc="upper right")
     return figure
 
 

@@ -160,16 +160,23 @@ def clouds(
 
 
 def paths(
-    ways: dict[float | str, Tensor], means: Tensor, log_p: Callable[[Any, Tensor], Tensor], side: float = 3.4
+    ways: dict[float | str, Tensor],
+    means: Tensor,
+    log_p: Callable[[Any, Tensor], Tensor],
+    side: float = 3.4,
+    titles: Sequence[str] = (),
+    border: bool = False,
 ) -> Figure:
     """The ways of points from noise to data, in the colour of the cloud where each ends, over contours of a density.
 
-    ways: w, or a title -> (steps, N, 2), a panel for each;  means: (K, 2) of the clouds;
-    log_p: (w or title, points (M, 2)) -> (M,)
+    ways: w, or a title -> (steps, N, 2), a panel for each;  means: (6, 2), of the clouds of class 0, then of class 1;
+    log_p: (w or title, points (M, 2)) -> (M,);  titles: of the panels, if not the keys of ways;
+    border: draw the line between the classes
     """
     figure, axes = panels(1, len(ways), side, side + 0.3)
-    colours, line = (GREEN, RED, BLUE, PURPLE, ORANGE, SKY), torch.linspace(-2.5, 2.5, 97)
-    for ax, (w, way) in zip(axes[0], ways.items()):
+    colours = (SKY, BLUE, "#003a66", RED, ORANGE, "#8a5f00")  # blues for class 0 and oranges for class 1
+    line, heads = torch.linspace(-2.5, 2.5, 97), titles or [w if isinstance(w, str) else f"$w={w:g}$" for w in ways]
+    for ax, head, (w, way) in zip(axes[0], heads, ways.items()):
         p = log_p(w, torch.cartesian_prod(line, line)).view(97, 97).T  # rows are heights
         ax.contour(line, line, (p - p.max()).exp(), levels=(0.02, 0.2, 0.7), colors="0.45", linewidths=1)
         nearest = torch.cdist(way[-1], means).argmin(1)
@@ -177,7 +184,10 @@ def paths(
             ax.plot(*x.T, color=colours[k], lw=0.8, alpha=0.55)
             ax.plot(*x[-1], "o", color=colours[k], markersize=2.6, markeredgewidth=0)
         square(ax, 2.5)
-        ax.set_title(w if isinstance(w, str) else f"$w={w:g}$")
+        ax.set_title(head)
+        if border:
+            ax.axhline(0, color=INK, lw=1.2, ls="--", zorder=0)
+            words(ax, -1.85, -0.15, "border", fontsize=11)
     return figure
 
 
@@ -192,10 +202,11 @@ def price(rows: Sequence[dict[str, Any]], floor: dict[str, float], n: int) -> Fi
             y = [100 * r[key] for r in rows]
             error = [(v * (100 - v) / n) ** 0.5 for v in y]
             ax.errorbar(at, y, error, fmt="o-", color=colour, label=name, capsize=3, lw=2)
-            ax.axhline(100 * floor[key], color=colour, ls="--", lw=1)  # of recall: above the frame
-        ax.legend(fontsize=10, loc="lower right" if len(lines) > 1 else "upper right", frameon=False)
-        ax.set(ylabel="%", ylim=(0, 104 if len(lines) > 1 else 20))
-    axes[0, 1].text(0, 1, f"photographs: {100 * floor['recall']:.0f} %", fontsize=11, color="0.3")
+            ax.axhline(100 * floor[key], color=colour, ls="--", lw=1)
+        ax.legend(fontsize=10, loc="lower right" if len(lines) > 1 else "center right", frameon=False)
+        ax.set(ylabel="%", ylim=(0, 104 if len(lines) > 1 else 80))
+    said = f"photographs: {100 * floor['recall']:.0f} %"
+    axes[0, 1].text(0, 100 * floor["recall"] - 1, said, fontsize=11, color="0.3", va="top")
     axes[0, 2].plot(at, [r["kernel"] for r in rows], "o-", color=PURPLE)
     axes[0, 2].axhline(floor["kernel"], color=PURPLE, ls="--", lw=1)
     best = min(at, key=lambda k: rows[k]["kernel"])

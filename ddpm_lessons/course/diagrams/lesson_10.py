@@ -84,7 +84,7 @@ def bias(curves: dict[int, tuple[list[float], Tensor, Tensor]], spreads: Sequenc
 
 def against_n(rows: Sequence[dict]) -> Figure:
     """Both distances against n with their standard deviations, of samples and of photographs in their place."""
-    figure, axes = panels(1, 2, 5, 3.6)
+    figure, axes = panels(1, 2, 4.3, 3.2)
     for ax, name, title in zip(axes[0], ("frechet", "kernel"), ("Fréchet distance", "kernel distance")):
         for who, label, colour, mark in (("samples", "samples", BLUE, "o-"), ("floor", "floor", ORANGE, "s--")):
             side = [row[who] for row in rows]
@@ -97,15 +97,17 @@ def against_n(rows: Sequence[dict]) -> Figure:
     left, right = axes[0]
     left.legend()
     arrows = {"arrowstyle": "-|>", "color": RED}
-    left.annotate("“better than\nphotographs”", (50, 465), (27, 180), color=RED, fontsize=11, arrowprops=arrows)
-    left.annotate("right order", (700, 185), (260, 400), color=RED, fontsize=11, arrowprops=arrows)
-    right.annotate("the same gap at each $n$", (200, 0.03), (60, 0.085), color=RED, fontsize=11, arrowprops=arrows)
+    left.annotate("“better than\nphotographs”", (50, 460), (24, 165), color=RED, fontsize=11, arrowprops=arrows)
+    left.annotate(
+        "farther than photographs,\nas it should be", (1000, 172), (150, 470), color=RED, fontsize=11, arrowprops=arrows
+    )
+    right.annotate("the same gap at each $n$", (200, 0.03), (45, 0.085), color=RED, fontsize=11, arrowprops=arrows)
     return figure
 
 
 def balls(real: Tensor, fake: Tensor, radii: tuple[Tensor, Tensor], within: tuple[Tensor, Tensor]) -> Figure:
     """Precision: fakes in balls around real points; recall: real points in balls around fakes.  radii: (n,), (m,)"""
-    figure, axes = panels(1, 2, 4.4, 5.6)
+    figure, axes = panels(1, 2, 4.1, 5.2)
     places, sizes = torch.cat([real, fake]), torch.cat(list(radii))[:, None]
     low, high = (places - sizes).amin(0) - 0.1, (places + sizes).amax(0) + 0.1
     sides = ((fake, real, "precision", "fakes", "real"), (real, fake, "recall", "real points", "fake"))
@@ -129,6 +131,18 @@ def balls(real: Tensor, fake: Tensor, radii: tuple[Tensor, Tensor], within: tupl
     return figure
 
 
+def ranked(guess: Sequence[int], table: dict[str, Sequence[float]]) -> dict[str, list[int]]:
+    """The places, from 0, that a guess and each ruler give to the sets: how many sets are better.
+
+    guess: the sets' numbers, from 1, the nearest first;  table: ruler -> the sets' numbers
+    """
+    places = {"a guess\nby eye": [guess.index(k) for k in range(1, len(guess) + 1)]}
+    for ruler, numbers in table.items():
+        sign = 1 if ruler in ("Fréchet", "kernel") else -1  # distances: low is good; the others: high is good
+        places[ruler] = [sum(sign * other < sign * mine for other in numbers) for mine in numbers]
+    return places
+
+
 def ranks(
     table: dict[str, Sequence[float]],
     places: dict[str, Sequence[int]],
@@ -144,7 +158,7 @@ def ranks(
     """
     figure, ((ax,),) = panels(1, 1, 12, 5.6)
     names, n = list(places), len(x)
-    colours = [*COLOURS, "#666666"]
+    colours = [*COLOURS, INK]  # the last set, on which the lesson dwells, is drawn thick and dark
     last = places[names[-1]]
     ends = [sum((p, k) < (last[j], j) for k, p in enumerate(last)) for j in range(n)]  # a row of its own for each set
     for k in range(n):
@@ -154,7 +168,8 @@ def ranks(
             equal = [j for j in range(n) if places[name][j] == line[i]]
             xs.append(i + 0.4 * (equal.index(k) - (len(equal) - 1) / 2))
         beyond = len(names) - 0.2
-        ax.plot([-0.55, *xs, beyond], [line[0], *line, ends[k]], "-", color=colours[k], lw=3, alpha=0.8, zorder=1)
+        ax.plot([-0.55, *xs, beyond], [line[0], *line, ends[k]], "-", color=colours[k], lw=5 if k == n - 1 else 2,
+                alpha=1 if k == n - 1 else 0.6, zorder=1.5 if k == n - 1 else 1)  # fmt: skip
         for at, y, name in zip(xs, line, names):
             said = f"{table[name][k]:.{digits[name]}f}".replace("-", "−") if name in table else str(k + 1)
             style = dict(boxstyle="round,pad=0.28", facecolor="white", edgecolor=colours[k], lw=1.8)
