@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Arc
 from torch import Tensor
 
 from ..plots import BLUE, GREEN, ORANGE, PURPLE, RED, picture
@@ -31,18 +32,25 @@ def towers(x: Tensor, captions: Sequence[str]) -> Figure:
         arrow(ax, (3.1, y), (3.65, y), colour=colour)
     words(ax, 6.2, 3.75, "128 numbers,\nlength 1", fontsize=10, color=BLUE)
     words(ax, 6.2, 0.78, "128 numbers,\nlength 1", fontsize=10, color=ORANGE)
-    middle, r = (8.45, 2.25), 1.45
+    middle, r = (8.45, 2.35), 1.45
     circle(ax, *middle, "", 2 * r, "#888888")
-    for k, turned in enumerate(((130, 108), (20, 42), (250, 275))):  # degrees, of the picture and its caption
+    for half, line in ((0, "--"), (180, "-")):  # an equator, so that the circle reads as a sphere
+        ax.add_patch(
+            Arc(middle, 2 * r, 0.62 * r, theta1=half, theta2=half + 180, color="#aaaaaa", lw=1.2, linestyle=line)
+        )
+    for k, turned in enumerate(((140, 106), (15, 46), (244, 279))):  # degrees, of the picture and its caption
         ends = [(middle[0] + r * math.cos(math.radians(a)), middle[1] + r * math.sin(math.radians(a))) for a in turned]
         for end, colour in zip(ends, (BLUE, ORANGE)):
             arrow(ax, middle, end, colour=colour)
-        ax.plot(*zip(*ends), color=GREEN, lw=3, solid_capstyle="round")
-        beyond = [middle[i] + 1.27 * (ends[0][i] + ends[1][i] - 2 * middle[i]) / 2 for i in (0, 1)]
-        words(ax, *beyond, ("daisy", "sunflower", "rose")[k], fontsize=11)
+        arrow(ax, *ends, colour=GREEN, bend=-0.18 if turned[0] < turned[1] else 0.18, style="<|-|>")
+        beyond = [middle[i] + 1.36 * (ends[0][i] + ends[1][i] - 2 * middle[i]) / 2 for i in (0, 1)]
+        words(
+            ax, beyond[0] - 0.2 * (k == 1), beyond[1] + 0.2 * (k == 1), ("daisy", "sunflower", "rose")[k], fontsize=11
+        )
     arrow(ax, (5.45, 3.35), (6.95, 2.75), colour=BLUE)
     arrow(ax, (5.45, 1.2), (6.95, 1.75), colour=ORANGE)
-    words(ax, 7.75, 0.22, "training pulls a pair together (green) and the others apart", fontsize=11, color=GREEN)
+    words(ax, 7.75, 0.17, "training pulls a pair together (green) and the others apart", fontsize=11, color=GREEN)
+    words(ax, 8.45, 4.3, "one sphere: here in 3 dimensions, in truth in 128", fontsize=11, color="#666666")
     return figure
 
 

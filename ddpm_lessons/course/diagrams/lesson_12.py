@@ -5,9 +5,8 @@ from textwrap import fill
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon, Rectangle
 from torch import Tensor
 
 from ..plots import BLUE, GREEN, ORANGE, PURPLE, RED, panels, picture
@@ -94,22 +93,23 @@ def grid(x: Tensor, rows: Sequence[str], columns: Sequence[str], side: float = 1
     return figure
 
 
-def maps(mean: Sequence[Tensor], looks: Sequence[Tensor], names: Sequence[Sequence[str]], title: str) -> Figure:
-    """Where words are looked at, beside a mean picture; all maps have one colour scale.
+def maps(
+    mean: Sequence[Tensor], looks: Sequence[Tensor], names: Sequence[Sequence[str]], title: str, most: float = 50
+) -> Figure:
+    """Where words are looked at, beside a mean picture; all maps have one colour scale, up to `most` per cent.
 
-    mean: a picture (3, H, W) for each row;  looks: (groups, h, w) for each row;  names: of each row's groups of words,
-    as many in each row. The least and the greatest weight, in per cent, stand over the map.
+    mean: a picture (3, H, W) for each row;  looks: (words, h, w) for each row;  names: of each row's words. The least
+    and the greatest weight, in per cent, stand over the map.
     """
-    figure, axes = panels(len(mean), 1 + len(names[0]), 1.85, 2.2)
+    figure, axes = panels(len(mean), 1 + max(map(len, names)), 1.3, 1.75)
     for ax_row, x, of_row, of_names in zip(axes, mean, looks, names, strict=True):
+        for ax in ax_row:
+            ax.axis("off")
         picture(ax_row[0], x)
-        ax_row[0].set_title(title)
-        for ax, name, a in zip(ax_row[1:], of_names, of_row, strict=True):
-            large = 100 * F.interpolate(a[None, None], size=x.shape[1:], mode="bicubic")[0, 0]
-            drawn = ax.imshow(large, cmap="inferno", vmin=0, vmax=60, interpolation="bicubic")
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
-            ax.set_title(f"{name}\n{100 * a.min():.0f} to {100 * a.max():.0f} %")
+        ax_row[0].set_title(title, fontsize=11)
+        for ax, name, a in zip(ax_row[1:], of_names, of_row):
+            drawn = ax.imshow(100 * a, cmap="inferno", vmin=0, vmax=most, interpolation="nearest")
+            ax.set_title(f"{name}\n{100 * a.min():.0f} to {100 * a.max():.0f} %", fontsize=11)
     figure.colorbar(drawn, ax=axes, label="% of a place's looks", shrink=0.8)
     return figure
 
@@ -120,10 +120,16 @@ def fraction(f: float = 0.6) -> Figure:
     mean, told, photo = (2.6, 1.7), (7.0, 1.7), (7.0, 3.8)
     own = (mean[0] + f * (told[0] - mean[0]), mean[1])
     others = (mean[0] - 0.9, mean[1] - 1.4)
+    beside = (told[0] + others[0] - mean[0], others[1])
+    ax.add_patch(Polygon((mean, told, beside, others), facecolor="0.93", edgecolor="none", zorder=0))
+    ax.add_patch(Polygon((mean, told, photo), facecolor="#0072B2", alpha=0.07, edgecolor="none", zorder=0))
+    words(ax, beside[0] - 0.1, beside[1] + 0.18, "the plane of the guesses", ha="right", fontsize=11, color="0.45")
     for end, start in ((mean, told), (told, photo), (mean, others)):
         ax.plot(*zip(end, start), color=INK, lw=1.5)
     for start, colour, line in ((own, BLUE, "-"), (mean, ORANGE, "--"), (others, GREEN, "-.")):
-        ax.plot(*zip(start, photo), color=colour, lw=2.2, ls=line)
+        if colour == GREEN:  # it passes in front of the wall
+            ax.plot(*zip(start, photo), color="white", lw=7, zorder=2)
+        ax.plot(*zip(start, photo), color=colour, lw=2.2, ls=line, zorder=2.5)
     ax.plot((6.75, 6.75, 7.0), (1.7, 1.95, 1.95), color="0.5", lw=1)  # right angles
     ax.plot((2.85, 2.73, 2.48), (1.7, 1.51, 1.51), color="0.5", lw=1)
     for at in (mean, told, photo, own, others):

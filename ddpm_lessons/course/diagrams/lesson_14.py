@@ -100,18 +100,23 @@ def costs(parts: dict[str, dict[str, float]]) -> Figure:
     return figure
 
 
-def channels(photo: Tensor, z: Tensor, colours: Tensor) -> Figure:
-    """A photograph, its latent channel by channel, and the colours of a linear map.  (3, H, W), (4, h, w), (3, h, w)"""
-    figure, axes = plots.panels(1, 2 + len(z), 1.7, 2.2)
+def channels(photo: Tensor, z: Sequence[Tensor], colours: Tensor) -> Figure:
+    """A photograph, its latent channel by channel, and the colours of a linear map.
+
+    photo: (3, H, W);  z: the four channels, last the part that the map does not see, (h, w) each;  colours: (3, h, w)
+    """
+    names = (*(f"channel {k}\n$32\\times32$" for k in range(1, len(z))), "not seen by\nthe linear map")
+    figure, axes = plots.panels(1, 2 + len(z), 1.5, 2.5)
     plots.picture(axes[0, 0], photo)
-    axes[0, 0].set_title("photograph\n$128\\times128$")
-    for k, (ax, channel) in enumerate(zip(axes[0, 1:-1], z)):
+    axes[0, 0].set_title("photograph\n$128\\times128$", fontsize=12)
+    for ax, channel, name in zip(axes[0, 1:-1], z, names):
         drawn = ax.imshow(channel, cmap="PuOr", vmin=-1.5, vmax=1.5, interpolation="nearest")
         ax.spines[:].set_visible(False)
-        ax.set(xticks=[], yticks=[], title=f"channel {k + 1}\n$32\\times32$")
-    figure.colorbar(drawn, ax=axes[0, 1:-1].tolist(), orientation="horizontal", aspect=60, pad=0.03, shrink=0.6)
+        ax.set(xticks=[], yticks=[])
+        ax.set_title(name, fontsize=12)
+    figure.colorbar(drawn, ax=axes[0].tolist(), orientation="horizontal", aspect=60, pad=0.03, shrink=0.6)
     plots.picture(axes[0, -1], colours, pixels=True)
-    axes[0, -1].set_title("a linear map\nto colours")
+    axes[0, -1].set_title("a linear map\nto colours", fontsize=12)
     return figure
 
 
@@ -137,33 +142,28 @@ def error(x: Tensor, back: Tensor, zoom: tuple[slice, slice]) -> Figure:
     return figure
 
 
-def compared(pictures: Tensor, names: Sequence[str], times: float = 10.0) -> Figure:
-    """Pictures in a row, and last the difference of the last two, so many times as strong, where grey is none."""
-    figure, axes = plots.panels(1, len(pictures) + 1, 1.3, 1.9)
-    shown = [*pictures, times * (pictures[-1] - pictures[-2])]
-    for ax, one, name in zip(axes[0], shown, [*names, f"difference,\n{times:g} times"], strict=True):
-        plots.picture(ax, one)
-        ax.set_title(name, fontsize=12)
-    return figure
-
-
 def answers(pictures: Sequence[Tensor], names: Sequence[str], costs_of: dict[str, Sequence[float]]) -> Figure:
-    """Answers as pictures, and what each pays by several losses, as a share of the dearest; the cheapest is marked."""
-    figure, axes = plots.panels(1, len(pictures) + 1, 2.3, 2.5, width_ratios=[1] * len(pictures) + [2])
+    """Answers as pictures, and what each pays by several losses, as a share of the dearest; the cheapest is marked.
+
+    names: of the pictures, and of further answers that are not shown
+    """
+    figure, axes = plots.panels(1, len(pictures) + 1, 2.3, 2.5, width_ratios=[1] * len(pictures) + [2.3])
     for ax, one, name in zip(axes[0], pictures, names):
         plots.picture(ax, one)
         ax.set_title(name)
-    ax, n = axes[0, -1], len(pictures)
+    ax, n = axes[0, -1], len(names)
     for k, name in enumerate(names):
         shares = [values[k] / max(values) for values in costs_of.values()]
         places = [j + (k - (n - 1) / 2) * 0.8 / n for j in range(len(shares))]
         bars = ax.bar(places, shares, 0.8 / n, label=name, color=plots.COLOURS[k])
-        for bar, values, share in zip(bars, costs_of.values(), shares):
+        for bar, values in zip(bars, costs_of.values()):
             if values[k] == min(values):
-                ax.text(bar.get_x() + bar.get_width() / 2, share + 0.02, "best", ha="center", fontsize=10)
+                middle = bar.get_x() + bar.get_width() / 2
+                ax.text(middle, 0.04, "best", ha="center", va="bottom", rotation=90, color="white", fontsize=11)
     ax.set_xticks(range(len(costs_of)), costs_of.keys(), fontsize=10)
-    ax.set(ylabel="expected loss (share)", ylim=(0, 1.3))
-    ax.legend(fontsize=9, loc="upper center", ncols=n, frameon=False, columnspacing=0.8, handlelength=1)
+    ax.set(ylim=(0, 1.4))
+    ax.set_ylabel("loss / worst of the four", fontsize=10)
+    ax.legend(fontsize=9, loc="upper center", ncols=2, frameon=False, columnspacing=0.8, handlelength=1)
     return figure
 
 
