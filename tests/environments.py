@@ -32,7 +32,8 @@ def environment(folder: Path, python: str) -> list[str]:
     free = shutil.disk_usage(folder).free
     if free < NEEDS:
         raise SystemExit(f"{folder} has {free / 1e9:.0f} GB free; {NEEDS / 1e9:.0f} are needed")
-    subprocess.run([python, "-m", "venv", folder / "venv"], check=True)
+    if subprocess.run([python, "-m", "venv", folder / "venv"], capture_output=True).returncode:
+        raise SystemExit(f"{python} cannot make an environment: name one that can with --python")
     print(subprocess.run([folder / "venv/bin/python", "--version"], capture_output=True, text=True).stdout, end="")
     return [str(folder / "venv/bin/python"), "-m", "pip", "--disable-pip-version-check"]
 

@@ -208,10 +208,10 @@ def merge(out: Path) -> None:
     (DATA / "rivals.json").write_text(json.dumps(record) + "\n")
     picture = make_grid(torch.cat(shown), nrow=SHOWN, padding=0, normalize=True, value_range=(-1, 1))
     (DATA / "rivals.jpg").write_bytes(bytes(encode_jpeg((255 * picture).round().byte(), quality=92)))
-    for name, kept in (("vae", "vae"), ("gan", "gan"), ("diffusion", "faces_small")):
+    for name in ("vae", "gan"):
         longest = [f for f in files if f.name.startswith(f"{name}_0_")]
         if longest:
-            shutil.copy(longest[-1].with_suffix(".safetensors"), DATA / f"{kept}.safetensors")
+            shutil.copy(longest[-1].with_suffix(".safetensors"), DATA / f"{name}.safetensors")
 
 
 def order(file: Path) -> tuple[int, float, int]:
