@@ -112,6 +112,11 @@ def chord(tau: float = 0.4) -> Figure:
     on_line, on_arc = (x + r * (1 - tau), y + r * tau), (x + r * c, y + r * s)
     arrow(ax, on_line, (on_line[0] - 1.1, on_line[1] + 1.1), colour=GREEN)
     arrow(ax, on_arc, (on_arc[0] - 1.5 * s, on_arc[1] + 1.5 * c), colour=BLUE)
+    moved = (on_arc[0] - 1.1, on_arc[1] + 1.1)  # u once more, from the point on the arc, beside v
+    ax.annotate(
+        "", moved, on_arc, arrowprops={"arrowstyle": "-|>", "color": GREEN, "ls": "--", "lw": 1.7, "alpha": 0.8}
+    )
+    words(ax, moved[0] - 0.02, moved[1] + 0.2, "$u$", color=GREEN, fontsize=13)
     for (px, py), colour in ((on_line, GREEN), (on_arc, BLUE)):
         ax.plot(px, py, "o", color=colour, markersize=8)
     words(ax, on_line[0] - 0.32, on_line[1] - 0.05, r"$x_\tau$", color=GREEN)
@@ -170,5 +175,5 @@ def densities(samples: dict[str, Tensor], exact: dict[str, Tensor], x: Tensor) -
         ax.plot(x, y, dash, color=colour, linewidth=1.8, label=name)
     ax.set(xlabel=LOG_SNR + "  (noise to the left, picture to the right)", xlim=(-15, 15))
     ax.set_ylabel("share of the steps\nper unit of " + LOG_SNR)
-    ax.legend(frameon=False, fontsize=11, loc="upper right")
+    ax.legend(frameon=False, fontsize=11, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))  # clear of the curves
     return figure

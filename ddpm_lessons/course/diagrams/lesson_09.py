@@ -33,16 +33,20 @@ def vectors() -> Figure:
     arrow(ax, null, told, colour=ORANGE)
     ax.plot(*start, "ko", markersize=7)
     words(ax, start[0] - 0.1, start[1] - 0.3, r"$x_t$", fontsize=16)
-    words(ax, null[0] - 0.05, null[1] + 0.62, r"$\epsilon_\varnothing$", fontsize=17, color=BLUE)
+    words(ax, null[0] - 0.05, null[1] + 0.62, r"$\hat\epsilon_\varnothing$", fontsize=17, color=BLUE)
     words(ax, null[0] - 0.05, null[1] + 0.26, "$w=0$", fontsize=11, color=BLUE)
-    words(ax, told[0], told[1] + 0.66, r"$\epsilon_c$", fontsize=17, color=GREEN)
+    words(ax, told[0], told[1] + 0.66, r"$\hat\epsilon_c$", fontsize=17, color=GREEN)
     words(ax, told[0] + 0.05, told[1] + 0.3, "$w=1$", fontsize=11, color=GREEN)
     words(ax, at(3)[0] + 0.3, at(3)[1] + 0.5, r"$\tilde\epsilon$", fontsize=19, color=RED)
     words(ax, at(3)[0] + 0.3, at(3)[1] + 0.16, "$w=3$", fontsize=11, color=RED)
-    words(ax, 3.55, 2.42, r"$\epsilon_c-\epsilon_\varnothing$", fontsize=13, color=ORANGE)
+    words(ax, 3.55, 2.42, r"$\hat\epsilon_c-\hat\epsilon_\varnothing$", fontsize=13, color=ORANGE)
     words(ax, 1.0, 2.05, "told nothing", fontsize=11, color=BLUE)
     words(ax, 3.05, 1.55, "told the class", fontsize=11, color=GREEN, rotation=27)
-    words(ax, at(1.7)[0], at(1.7)[1] - 0.24, "three times the difference", fontsize=10, color="0.35", rotation=-12)
+    up = (0.24, 1.1)  # a measure above the line, from w = 0 to w = 3
+    ends = [(at(w)[0] + up[0], at(w)[1] + up[1]) for w in (0, 3)]
+    ax.annotate("", ends[1], ends[0], arrowprops=dict(arrowstyle="|-|,widthA=0.4,widthB=0.4", color="0.35", lw=1.2))
+    middle = (at(1.5)[0] + up[0] + 0.05, at(1.5)[1] + up[1] + 0.2)
+    words(ax, *middle, "three times the difference: $w=3$", fontsize=11, color="0.35", rotation=-12)
     words(ax, 5.2, 1.05, "guided", fontsize=11, color=RED, rotation=9)
     return figure
 
@@ -109,7 +113,7 @@ def slopes(
         return noisy(schedule, x0, t, eps), which(cond) - 1
 
     figure, axes = panels(len(log_p), len(moments), 3.1, 3.1)
-    line, few = torch.linspace(-2.6, 2.6, 80), torch.linspace(-2.2, 2.2, 9)
+    line, few = torch.linspace(-2.6, 2.6, 80), torch.linspace(-2.1, 2.1, 7)
     for ax_row, (name, f) in zip(axes, log_p.items()):
         for ax, t in zip(ax_row, moments):
             with torch.no_grad():
@@ -122,7 +126,7 @@ def slopes(
             (g,) = torch.autograd.grad(f(at, t).sum(), at)
             length = g.norm(dim=1, keepdim=True).clamp(min=1e-6)
             g = g / length * length.clamp(max=3) / 3  # longer ones are drawn as 3
-            ax.quiver(*at.detach().T, *g.T, color=INK, scale=11, width=0.007, headwidth=4)
+            ax.quiver(*at.detach().T, *g.T, color=INK, scale=11, width=0.006, headwidth=4)
             square(ax, 2.6)
             many, truth = cloud(t, 2000)
             with torch.no_grad():
@@ -203,10 +207,17 @@ def price(rows: Sequence[dict[str, Any]], floor: dict[str, float], n: int) -> Fi
             error = [(v * (100 - v) / n) ** 0.5 for v in y]
             ax.errorbar(at, y, error, fmt="o-", color=colour, label=name, capsize=3, lw=2)
             ax.axhline(100 * floor[key], color=colour, ls="--", lw=1)
-        ax.legend(fontsize=10, loc="lower right" if len(lines) > 1 else "center right", frameon=False)
-        ax.set(ylabel="%", ylim=(0, 104 if len(lines) > 1 else 80))
-    said = f"photographs: {100 * floor['recall']:.0f} %"
-    axes[0, 1].text(0, 100 * floor["recall"] - 1, said, fontsize=11, color="0.3", va="top")
+        if len(lines) > 1:
+            ax.legend(fontsize=10, loc="lower right", frameon=False)
+        ax.set(ylabel="%" if len(lines) > 1 else "recall, in %", ylim=(0, 104 if len(lines) > 1 else 80))
+    for ax, key, above, colour in (
+        (axes[0, 0], "agreement", True, GREEN),
+        (axes[0, 0], "precision", False, BLUE),
+        (axes[0, 1], "recall", False, RED),
+    ):
+        y, said = 100 * floor[key], f"photographs {100 * floor[key]:.0f} %"
+        ax.text(-0.1, y + (0.5 if above else -1.5), said, fontsize=9, color=colour, va="bottom" if above else "top")
+    axes[0, 1].text(0.6, 19, "samples, with the standard error", fontsize=10, color=RED)
     axes[0, 2].plot(at, [r["kernel"] for r in rows], "o-", color=PURPLE)
     axes[0, 2].axhline(floor["kernel"], color=PURPLE, ls="--", lw=1)
     best = min(at, key=lambda k: rows[k]["kernel"])

@@ -101,7 +101,12 @@ def against_n(rows: Sequence[dict]) -> Figure:
     left.annotate(
         "farther than photographs,\nas it should be", (1000, 172), (150, 470), color=RED, fontsize=11, arrowprops=arrows
     )
-    right.annotate("the same gap at each $n$", (200, 0.03), (45, 0.085), color=RED, fontsize=11, arrowprops=arrows)
+    last = rows[-2]  # a double arrow from curve to curve
+    ends = [(last["n"], last[who]["kernel"]) for who in ("floor", "samples")]
+    right.annotate("", ends[1], ends[0], arrowprops={"arrowstyle": "<|-|>", "color": RED, "shrinkA": 4, "shrinkB": 4})
+    right.text(
+        0.93 * last["n"], 0.03, "about the same\ngap at each $n$", color=RED, fontsize=11, ha="right", va="center"
+    )
     return figure
 
 
