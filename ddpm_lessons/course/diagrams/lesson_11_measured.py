@@ -55,12 +55,14 @@ def covered(x: Tensor, drops: Tensor, names: Sequence[str]) -> Figure:
     for k, name in enumerate(names):
         left, right = axes[0, 2 * k : 2 * k + 2]
         picture(left, x[k])
-        picture(right, 0.3 + 0.7 * x[k].mean(0, keepdim=True))  # pale grey, so that the colours on it can be seen
+        picture(right, 0.4 + 0.6 * x[k].mean(0, keepdim=True))  # pale grey, so that the colours on it can be seen
         for at in range(4, 32, 4):
             left.axhline(at - 0.5, color="white", lw=1)
             left.axvline(at - 0.5, color="white", lw=1)
         where = (-0.5, 31.5, 31.5, -0.5)
-        drawn = right.imshow(drops[k], "Purples", vmin=0, vmax=most, alpha=0.7, extent=where, interpolation="nearest")
+        drawn = right.imshow(
+            drops[k], "hot_r", vmin=0, vmax=most * 1.15, alpha=0.8, extent=where, interpolation="nearest"
+        )
         left.set_title("64 patches", fontsize=12)
         right.set_title(f"“{name}”", fontsize=12)
         right.set_xlabel(f"at most {drops[k].max():.2f}", fontsize=12)

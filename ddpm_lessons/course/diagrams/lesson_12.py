@@ -138,7 +138,7 @@ def fraction(f: float = 0.6) -> Figure:
     words(ax, 7.2, 1.6, r"$\mu_c$: mean of the pictures" "\n" "with this text", ha="left", fontsize=12)
     words(ax, 2.45, 1.85, r"$\mu$: mean of all pictures", ha="right", fontsize=12)
     words(ax, 1.9, 0.25, "guess with another picture's text", ha="left", fontsize=12)
-    words(ax, own[0], 1.4, "guess with its own text", fontsize=12)
+    words(ax, own[0], 1.52, "guess with its own text", fontsize=12)
     words(ax, 4.75, 1.93, r"$f\sqrt{S}$", color="0.3", fontsize=11)
     words(ax, 6.25, 1.93, r"$(1-f)\sqrt{S}$", color="0.3", fontsize=11)
     words(ax, 7.2, 2.8, r"$\sqrt{R}$", ha="left", color="0.3")

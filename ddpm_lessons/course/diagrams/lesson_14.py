@@ -147,23 +147,23 @@ def answers(pictures: Sequence[Tensor], names: Sequence[str], costs_of: dict[str
 
     names: of the pictures, and of further answers that are not shown
     """
-    figure, axes = plots.panels(1, len(pictures) + 1, 2.3, 2.5, width_ratios=[1] * len(pictures) + [2.3])
+    figure, axes = plots.panels(1, len(pictures) + 1, 2.3, 3.1, width_ratios=[1] * len(pictures) + [2.3])
     for ax, one, name in zip(axes[0], pictures, names):
         plots.picture(ax, one)
         ax.set_title(name)
     ax, n = axes[0, -1], len(names)
     for k, name in enumerate(names):
         shares = [values[k] / max(values) for values in costs_of.values()]
-        places = [j + (k - (n - 1) / 2) * 0.8 / n for j in range(len(shares))]
-        bars = ax.bar(places, shares, 0.8 / n, label=name, color=plots.COLOURS[k])
-        for bar, values in zip(bars, costs_of.values()):
+        places = [j + (k - (n - 1) / 2) * 0.84 / n for j in range(len(shares))]
+        ax.barh(places, shares, 0.84 / n, label=name, color=plots.COLOURS[k])
+        for place, values in zip(places, costs_of.values()):
             if values[k] == min(values):
-                middle = bar.get_x() + bar.get_width() / 2
-                ax.text(middle, 0.04, "best", ha="center", va="bottom", rotation=90, color="white", fontsize=11)
-    ax.set_xticks(range(len(costs_of)), costs_of.keys(), fontsize=10)
-    ax.set(ylim=(0, 1.4))
-    ax.set_ylabel("loss / worst of the four", fontsize=10)
-    ax.legend(fontsize=9, loc="upper center", ncols=2, frameon=False, columnspacing=0.8, handlelength=1)
+                ax.text(0.03, place, "best", va="center", color="white", fontsize=12, weight="bold")
+    ax.set_yticks(range(len(costs_of)), [name.replace(" ", "\n") for name in costs_of], fontsize=12)
+    ax.invert_yaxis()
+    ax.set_xlabel("loss / worst of the four", fontsize=12)
+    ax.tick_params(axis="x", labelsize=11)
+    figure.legend(*ax.get_legend_handles_labels(), fontsize=12, loc="outside upper right", ncols=n, frameon=False)
     return figure
 
 

@@ -104,22 +104,24 @@ def sides(panels: Sequence[Mapping[str, Tensor]], titles: Sequence[str], axes_of
 
 
 def arc() -> Figure:
-    """slerp between two pictures' vectors, and the way towards a difference of texts."""
-    figure, ax = sheet(10.6, 3.9)
+    """slerp between two pictures' vectors, and the way towards a difference of texts, away from the pictures'."""
+    figure, ax = sheet(10.6, 3.65)
     for x0, left, right, names in (
         (2.5, 150, 60, (r"$z_a$", r"$z_b$", r"$z_w$")),
-        (7.7, 140, 45, (r"$z$", r"$d$", r"$z_w$")),
+        (7.7, 150, 25, (r"$z$", r"$d$", r"$z_w$")),
     ):
         ax.add_patch(Arc((x0, 0.55), 4.4, 4.4, theta1=5, theta2=175, color="0.8", lw=1.5))
+        ax.add_patch(Arc((x0, 0.55), 4.4, 4.4, theta1=52, theta2=165, color=BLUE, lw=22, alpha=0.18))
         ax.add_patch(Arc((x0, 0.55), 4.4, 4.4, theta1=right, theta2=left, color=RED, lw=2.5))
         between = left + 0.35 * (right - left)
         for angle, name, colour in zip((left, right, between), names, (BLUE, GREEN, RED)):
             a = torch.deg2rad(torch.tensor(float(angle)))
             x, y = x0 + 2.2 * a.cos().item(), 0.55 + 2.2 * a.sin().item()
             arrow(ax, (x0, 0.55), (x, y), colour=colour)
-            words(ax, x0 + 2.5 * a.cos().item(), 0.55 + 2.5 * a.sin().item(), name, fontsize=15, color=colour)
-    words(ax, 2.5, 0.25, "between two pictures", fontsize=12)
-    words(ax, 7.7, 0.25, r"towards a difference of texts, $d\propto\tau(y_1)-\tau(y_0)$", fontsize=12)
+            words(ax, x0 + 2.58 * a.cos().item(), 0.55 + 2.58 * a.sin().item(), name, fontsize=15, color=colour)
+        words(ax, x0, 3.42, "here lie the pictures' vectors", fontsize=11, color=BLUE)
+    words(ax, 2.5, 0.22, "between two pictures", fontsize=12)
+    words(ax, 7.7, 0.22, r"towards a difference of texts, $d\propto\tau(y_1)-\tau(y_0)$", fontsize=12)
     return figure
 
 
@@ -133,13 +135,14 @@ def bars(rows: Mapping[str, Mapping[str, float]], columns: Mapping[str, str], be
         values = [row[quantity] for row in rows.values()]
         colours = [SIDES[name.split(" ")[0]][0] for name in rows]
         ax.barh(range(len(rows)), values, color=colours, height=0.7)
-        for y, value in enumerate(values):
-            look = dict(facecolor="white", edgecolor="none", pad=0.5, alpha=0.85)  # a line may pass behind
-            ax.text(value, y, f" {value:.3g}" if value > 1 else f" {value:.2f}", va="center", fontsize=12, bbox=look)
+        ax.set_xlim(0, 1.12 * max(*values, best.get(quantity, 0)))
+        for y, value in enumerate(values):  # inside the bars, where no dashed line passes
+            look = dict(facecolor="white", edgecolor="none", pad=1.5, alpha=0.85)
+            digits = f"{value:.3g}" if value > 1 else f"{value:.2f}"
+            ax.text(0.05 * ax.get_xlim()[1], y, digits, va="center", fontsize=12, bbox=look)
         if quantity in best:
             ax.axvline(best[quantity], color=INK, ls="--", lw=1.2)
         ax.set_title(title, fontsize=13)
-        ax.set_xlim(0, 1.35 * max(*values, best.get(quantity, 0)))
         ax.tick_params(labelsize=10)
     axes[0, 0].set_yticks(range(len(rows)), rows.keys(), fontsize=13)
     axes[0, 0].invert_yaxis()
