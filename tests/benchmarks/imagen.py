@@ -1,6 +1,6 @@
 """What does a small Imagen learn on a CPU?  Figures of lesson 15, in data/imagen.json.
 
-    python tests/benchmarks/imagen.py overfit [--steps 2000]           eight pictures learned by heart: does it work?
+    python tests/benchmarks/imagen.py overfit drawn [--steps 1000]     eight pictures learned by heart (or photographs)
     python tests/benchmarks/imagen.py measure [WEIGHTS] [--scales 1 2 3 5 8] [-n 500]
     python tests/benchmarks/imagen.py checkpoints FILE ... [-n 500]     chosen by P2 loss, and by Fréchet distance
     python tests/benchmarks/imagen.py words [WEIGHTS]                  words that no caption had, beside lesson 12's
@@ -26,6 +26,7 @@ from trials import mean_of_last, timed
 
 from ddpm_lessons.data import Pictures, bundled, flowers
 from ddpm_lessons.data.captions import caption, colours
+from ddpm_lessons.data.drawn import draw
 from ddpm_lessons.data.wordings import worded_flowers
 from ddpm_lessons.evaluation import Yardstick, efficientnet, linear_classifier
 from ddpm_lessons.networks.unet import parameters
@@ -69,20 +70,27 @@ LESSON_12 = replace(  # its form at 64 px, with as many parameters as imagen_toy
 )
 
 
-def overfit(steps: int) -> dict:
-    """Eight pictures with a caption each, and nothing else to learn: they should come back from their captions."""
+def overfit(steps: int, what: str) -> dict:
+    """Eight pictures with a caption each, and nothing else to learn: they should come back from their captions.
+
+    what: "photographs", which are not ours to show, or "drawn", of which a picture is kept.
+    """
     system = replace(imagen_toy(), drop=0.0)
-    real = system.pictures()
-    firsts = {captions[0]: i for i, captions in reversed(list(enumerate(real.captions)))}
-    places = sorted(firsts.values())[:: len(firsts) // 8][:8]  # no two captions alike, all kinds
-    x = middle(real.x[places], system.size)
-    said = [real.captions[i][0] for i in places]
+    if what == "drawn":
+        x, said = draw(torch.tensor([0, 0, 1, 2, 2, 3, 4, 4]), system.size, torch.Generator().manual_seed(2))
+        assert len(set(said)) == 8, said
+    else:
+        real = system.pictures()
+        firsts = {captions[0]: i for i, captions in reversed(list(enumerate(real.captions)))}
+        places = sorted(firsts.values())[:: len(firsts) // 8][:8]  # no two captions alike, all kinds
+        x, said = middle(real.x[places], system.size), [real.captions[i][0] for i in places]
     x0, cond = x.repeat(4, 1, 1, 1), system.condition(said).each(lambda v: v.repeat(4, *[1] * (v.ndim - 1)))
     begun = system.run()
     losses = [log.loss for log in train(begun, lambda rng: (x0, cond), system.losses, steps, fast_precision("cpu"))]
     net = begun.ema.module.eval()
     again = samples(system, net, said, 50, 1.0, 1)
-    save_image(torch.cat([x, again]), FOLDER / "imagen_overfit.png", nrow=8, normalize=True, value_range=(-1, 1))
+    if what == "drawn":
+        save_image(torch.cat([x, again]), FOLDER / "imagen_overfit.png", nrow=8, normalize=True, value_range=(-1, 1))
     error = (again[:, None] - x).square().flatten(2).mean(2)  # of each sample and each target
     return {
         "steps": steps,
@@ -200,11 +208,11 @@ def main() -> None:
     parser.add_argument("files", nargs="*", default=[bundled(BUNDLED)])
     parser.add_argument("-n", type=int, default=500)
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 2.0, 3.0, 5.0, 8.0])
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--minutes", type=float, default=15)
     a = parser.parse_args()
     if a.what == "overfit":
-        keep("overfit", overfit(a.steps))
+        keep(f"overfit {a.files[0]}", overfit(a.steps, a.files[0]))
     elif a.what == "measure":
         system, net = open_weights(a.files[0])
         run(system, net, 8)  # what is loaded at first use

@@ -135,12 +135,11 @@ LESSONS = {  # number: what, column, row, colour
     "16": ("unCLIP's\nprior", 2, 4, RED),
 }
 NEEDS = "01-02 02-03 03-04 03-05 04-06 05-06 06-07 04-08 08-09 07-09 03-10 09-12 11-12 10-13 12-14 11-16".split()
-TO_COME = {"15"}
 WIDE, HIGH = 1.6, 0.78
 
 
 def course_map() -> Figure:
-    """The lessons, and an arrow from each to those that build on it; dashed: in preparation."""
+    """The lessons, and an arrow from each to those that build on it."""
     figure, ax = sheet(10.6, 6.3)
 
     def place(number):
@@ -150,8 +149,6 @@ def course_map() -> Figure:
     for number, (name, _, _, colour) in LESSONS.items():
         x, y = place(number)
         box(ax, x, y, "", WIDE, HIGH, colour)
-        if number in TO_COME:
-            ax.patches[-1].set(linestyle="--", facecolor="white")
         words(ax, x - 0.52, y, number, color=colour, fontsize=15, weight="bold")
         words(ax, x + 0.24, y, name, fontsize=11)
     for pair in NEEDS:
@@ -159,7 +156,7 @@ def course_map() -> Figure:
     for number in ("15", "16"):  # from lesson 12, each of its own point
         (x, y), (u, v) = place("12"), place(number)
         low = y - HIGH / 2 - 0.03, v + HIGH / 2 + 0.03
-        arrow(ax, (x - 0.6 + 0.35 * (number == "15"), low[0]), (u + 0.5, low[1]), dashed=number in TO_COME)
+        arrow(ax, (x - 0.6 + 0.35 * (number == "15"), low[0]), (u + 0.5, low[1]))
     a, b = _edges(place("05"), place("11"))
     arrow(ax, a, b, colour=GREY)
     words(ax, a[0] - 0.1, 2.45, "attention;\nrepeated there", fontsize=10, color=GREY, ha="right")
