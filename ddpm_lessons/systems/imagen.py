@@ -72,7 +72,8 @@ def imagen_full() -> Diffusion:
 def imagen_toy() -> Diffusion:
     """The same architecture for a CPU: photographs of five flowers at 64 px, told in many words that MiniLM reads.
 
-    Squares of four by four pixels become channels first, which makes it fast. It answers x0.
+    Squares of four by four pixels become channels first, which makes it fast. It answers x0. At scale 5 both distances
+    are lowest, of 1, 3, 5 and 8 (lesson 15).
     """
     return Diffusion(
         "imagen_toy",
@@ -89,6 +90,6 @@ def imagen_toy() -> Diffusion:
         fall=1000,
         text=MINILM,
         sampler=ddim,
-        scale=3.0,
-        minutes=60,
+        scale=5.0,
+        minutes=120,
     )

@@ -38,9 +38,9 @@ def scales(found: dict[str, Any], at: Sequence[int]) -> str:
     photographs = f"photographs {percent(found['classifier'], n):>11} {'':19}"
     lines += [f"{photographs} {floor['kernel']:8.3f} {floor['frechet']:9.0f} {floor['recall']:8.2f}", ""]
     own, none, others = (found[f"loss_{name}"] for name in ("own", "none", "others"))
-    raised = f"{found['loss_raised']:.4f} ± {found['loss_raised_error']:.4f}"
+    raised = f"{found['loss_raised']:.5f} ± {found['loss_raised_error']:.5f}"
     lines += [
-        f"P2 loss of photographs with their own text {own:.4f}, with none {none:.4f}, with another's {others:.4f}"
+        f"P2 loss of photographs with their own text {own:.5f}, with none {none:.5f}, with another's {others:.5f}"
     ]
     return "\n".join(lines + [f"(another's - own: {raised})"])
 

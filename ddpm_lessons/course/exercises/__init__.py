@@ -14,6 +14,7 @@ from .lesson_11 import LESSON_11
 from .lesson_12 import LESSON_12
 from .lesson_13 import LESSON_13
 from .lesson_14 import LESSON_14
+from .lesson_15 import LESSON_15
 from .lesson_16 import LESSON_16
 
 EXERCISES = (
@@ -31,5 +32,6 @@ EXERCISES = (
     | LESSON_12
     | LESSON_13
     | LESSON_14
+    | LESSON_15
     | LESSON_16
 )
