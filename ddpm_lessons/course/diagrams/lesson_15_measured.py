@@ -179,6 +179,7 @@ def checkpoints(rows: Sequence[dict[str, Any]], floor: float, n: int) -> Figure:
         ax.plot(steps[best], y[best], "o", markersize=14, markerfacecolor="none", markeredgecolor=RED, mew=2)
         ax.annotate("lowest", (steps[best], y[best]), (0, 16), textcoords="offset points", ha="center", color=RED)
         ax.set(xlabel="step", ylabel=name)
+        ax.set_xticks(steps, [f"{step:,}" for step in steps])
     axes[0, 1].axhline(floor, color=GREY, ls=":")
     axes[0, 1].text(steps[0], floor, " photographs against photographs", va="bottom", fontsize=10, color=GREY)
     return figure
