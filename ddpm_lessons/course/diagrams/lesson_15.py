@@ -119,7 +119,7 @@ def cascade(photo: Tensor, small: Tensor, noised: Tensor, made: Tensor, dirty: T
     box(ax, 1.2, low, "first network:\nprompt → 32 px\n(Imagen: 64 px)", 1.9, 1.0, PURPLE, fontsize=12)
     box(ax, 8.9, up, "second network:\ntold $u_r$, $r$ and the prompt", 2.9, 0.9, ORANGE, fontsize=12)
     box(ax, 8.9, low, "second network:\ntold $u'_r$, $r$ and the prompt", 2.9, 0.9, ORANGE, fontsize=12)
-    box(ax, 12.2, up, "is the photograph\nits answer?", 1.8, 0.9, BLUE, fontsize=12)
+    box(ax, 12.2, up, "target:\nthe photograph", 1.8, 0.9, BLUE, fontsize=12)
     for y, r in ((up, "$r$ drawn\nfrom 0..400"), (low, "$r=100$,\nyour choice")):
         arrow(ax, (4.15, y), (5.45, y))
         words(ax, 4.8, y + 0.38, r, fontsize=11, color=RED)

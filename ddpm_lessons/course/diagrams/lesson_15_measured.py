@@ -121,7 +121,7 @@ def understood(found: dict[str, Tensor]) -> Figure:
     new, known, meant = list(NEW), KNOWN, [KNOWN.index(colour) for colour in NEW.values()]
     figure, axes = panels(1, len(found), 4.4, 0.36 * len(new) + 1.1)
     for ax, (name, c) in zip(axes[0], found.items()):
-        ax.imshow(c - c.mean(1, keepdim=True), cmap="YlOrBr", aspect="auto", alpha=0.8)
+        ax.imshow(c - c.mean(1, keepdim=True), cmap="Blues", aspect="auto", alpha=0.8)
         for i, (j, right) in enumerate(zip(c.argmax(1).tolist(), meant)):
             ax.plot(j, i, "o", markersize=17, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=2.5)
             ax.plot(right, i, "o", markersize=6, color=RED, markeredgecolor="white")
@@ -164,22 +164,18 @@ def repaired(
 
 
 def checkpoints(rows: Sequence[dict[str, Any]], floor: float, n: int) -> Figure:
-    """P2 loss and Fréchet distance of the checkpoints of one training; the best by each is marked."""
-    figure, axes = panels(1, 2, 4.8, 3.4)
+    """P2 loss and Fréchet distance of the checkpoints of one training, each as a share of the first checkpoint's."""
+    figure, ((ax,),) = panels(1, 1, 8.5, 3.6)
     steps = [row["step"] for row in rows]
-    for ax, key, name, colour in zip(
-        axes[0],
-        ("held-out P2 loss", "frechet"),
-        ("P2 loss, held-out photographs", f"Fréchet distance, $n={n}$"),
-        COLOURS,
+    for key, name, colour in zip(
+        ("held-out P2 loss", "frechet"), ("P2 loss, held-out photographs", f"Fréchet distance, $n={n}$"), COLOURS
     ):
-        y = [row[key] for row in rows]
-        ax.plot(steps, y, "o-", color=colour)
-        best = min(range(len(y)), key=y.__getitem__)
-        ax.plot(steps[best], y[best], "o", markersize=14, markerfacecolor="none", markeredgecolor=RED, mew=2)
-        ax.annotate("lowest", (steps[best], y[best]), (0, 16), textcoords="offset points", ha="center", color=RED)
-        ax.set(xlabel="step", ylabel=name)
-        ax.set_xticks(steps, [f"{step:,}" for step in steps])
-    axes[0, 1].axhline(floor, color=GREY, ls=":")
-    axes[0, 1].text(steps[0], floor, " photographs against photographs", va="bottom", fontsize=10, color=GREY)
+        y = [100 * row[key] / rows[0][key] for row in rows]
+        ax.plot(steps, y, "o-", color=colour, label=name)
+    low = 100 * floor / rows[0]["frechet"]
+    ax.axhline(low, color=GREY, ls=":")
+    ax.text(steps[0], low, "Fréchet distance of photographs from photographs", va="bottom", fontsize=10, color=GREY)
+    ax.set(xlabel="step", ylabel="% of the first checkpoint's", ylim=(0, 105))
+    ax.set_xticks(steps, [f"{step:,}" for step in steps])
+    ax.legend(frameon=False, loc="center right")
     return figure
