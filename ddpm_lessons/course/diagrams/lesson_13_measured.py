@@ -62,8 +62,8 @@ def lineup(photo: Tensor, rows: dict[str, Tensor]) -> Figure:
     """A photograph, large, beside rows of samples.  photo: (3, H, W), rows: name -> (n, 3, H, W)"""
     n = len(next(iter(rows.values())))
     with matplotlib.rc_context(plots.STYLE):
-        figure = Figure((3.0 + 0.9 * n, max(0.88 * len(rows), 1.9) + 0.1), dpi=80, layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=[1.7, 1.3 + 0.9 * n])
+        figure = Figure((3.0 + 0.74 * n, max(0.72 * len(rows), 1.9) + 0.1), dpi=80, layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=[1.7, 1.3 + 0.74 * n])
         ax = left.subplots()
         axes = right.subplots(len(rows), n, squeeze=False)
     plots.picture(ax, photo)
