@@ -115,8 +115,8 @@ def test_a_deck_shows_or_says_all_of_a_lesson(path, tmp_path):
     slides = slides_of(deck(nb))
     everything = plain("\n".join(c.source for s in slides for c in s))
     for cell in nb.cells[2:]:
-        if cell.cell_type == "code":
-            assert plain(cell.source) in everything
+        if cell.cell_type == "code":  # but for what only Colab runs
+            assert "google.colab" in cell.source or plain(cell.source) in everything
             continue
         for b in blocks(cell.source):
             if b.kind == "text":
