@@ -60,6 +60,8 @@ def train_here(a: argparse.Namespace, accelerator, first: bool) -> None:
                 break
             if first and pace.save_now():
                 keep(out, system, run, made)
+    if accelerator is not None:
+        accelerator.end_training()  # a process that ends with its connections open is aborted now and then
     if not first:
         return
     if stopped:
