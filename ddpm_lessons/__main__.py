@@ -61,6 +61,7 @@ def arguments() -> argparse.ArgumentParser:
     t.add_argument("--batch", metavar="N", type=int, help="pictures a step and process (default: the system's)")
     t.add_argument("--resume", action="store_true", help="go on with the run that lies in --out")
     t.add_argument("--from", metavar="FILE", dest="begin", help="begin a new run with these weights")
+    t.add_argument("--compile", action="store_true", help="torch.compile first: minutes at the start, faster on a card")
     t.add_argument("--seed", type=int, default=0, help="another seed is another run (default: 0)")
     s = commands.add_parser("sample", help="make pictures", description=SAMPLE, formatter_class=lines)
     weights = "a .safetensors file that `train` wrote"

@@ -35,7 +35,7 @@ def diffusion_loss(
     t = torch.randint(1, schedule.T + 1, (len(x0),), generator=rng)
     eps = gauss(x0, rng)
     signal, noise = schedule.scales(t, like=x0)
-    out = net(noisy(schedule, x0, t, eps), t, cond)
+    out = net(noisy(schedule, x0, t, eps), t.to(x0.device), cond)
     loss = distance(out.to(x0.dtype), predict.target(x0, eps, signal, noise), reduction="none")
     if weight is not None:
         snr = schedule.snr(t)

@@ -479,7 +479,7 @@ def test_weights_that_are_none_are_one_line(tmp_path, capsys):
     "argv, words",
     [
         (["--help"], ["take noise off", "train digits", "sample runs/digits.safetensors"]),
-        (["train", "--help"], ["python -m ddpm_lessons list", "--resume", "--from", "NAME.png"]),
+        (["train", "--help"], ["python -m ddpm_lessons list", "--resume", "--from", "--compile", "NAME.png"]),
         (["sample", "--help"], ["step by step from x_T", "guidance: 1 = as trained", "--class"]),
     ],
 )
@@ -744,6 +744,25 @@ def test_a_run_begins_with_given_weights(tmp_path, capsys):
     save_weights(tmp_path / "wide.safetensors", wider, wider.build(), 1)
     argv = ["train", "tiny", "--out", tmp_path / "b", "--from", tmp_path / "wide.safetensors"]
     assert "holds the weights of another net" in fails(capsys, *argv)
+
+
+def test_a_compiled_training_walks_the_same_path_and_says_so(tmp_path, capsys, monkeypatch):
+    compiled, real = [], torch.compile
+    # the same tracing without a C++ compiler
+    monkeypatch.setattr(torch, "compile", lambda net, mode: compiled.append(mode) or real(net, backend="aot_eager"))
+    for how in ([], ["--compile"]):
+        assert command.main(["train", "tiny", "--steps", "3", "--out", str(tmp_path / f"{len(how)}"), *how]) == 0
+    (plain, _), (joined, info) = (load(tmp_path / f"{k}" / "tiny.run.safetensors") for k in (0, 1))
+    assert compiled == ["reduce-overhead"] and info["command"].endswith("train tiny --steps 3 --compile")
+    moved = [k for k in plain if k.startswith("net.")]
+    assert moved and all(torch.allclose(plain[k], joined[k], atol=1e-6) for k in moved)
+
+    def no_compiler(graph, examples):
+        raise RuntimeError("no C++ compiler")
+
+    monkeypatch.setattr(torch, "compile", lambda net, mode: real(net, backend=no_compiler))
+    said = fails(capsys, "train", "tiny", "--steps", "1", "--out", tmp_path / "c", "--compile")
+    assert "leave --compile out" in said and "no C++ compiler" in said
 
 
 def test_the_list_has_every_system(capsys):

@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import time
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -53,8 +53,9 @@ def train_here(a: argparse.Namespace, accelerator, first: bool) -> None:
     made = {"command": command_line(a), "data": pictures.source, "seed": run.seed}
     precision = fast_precision(next(run.net.parameters()).device)
     announce(system, run, limits, pictures.source, accelerator, quiet=not first)
-    with listening() as stopped, closing(Pace(run, limits, quiet=not first)) as pace:
-        for log in train(run, batch, system.losses, limits.steps, precision, accelerator):
+    refused = compiling() if a.compile else nullcontext()
+    with refused, listening() as stopped, closing(Pace(run, limits, quiet=not first)) as pace:
+        for log in train(run, batch, system.losses, limits.steps, precision, accelerator, a.compile):
             pace.show(log)
             if together(accelerator, bool(stopped) or pace.over()):
                 break
@@ -173,7 +174,20 @@ def command_line(a: argparse.Namespace) -> str:
     given = {"minutes": a.minutes, "steps": a.steps, "batch": a.batch, "seed": a.seed or None}
     options = [f"--{k} {v:g}" for k, v in given.items() if v is not None]
     options += [f"--from {shlex.quote(Path(a.begin).name)}"] if a.begin else []
+    options += ["--compile"] * a.compile
     return " ".join(["python -m ddpm_lessons train", a.name, *options, *["--resume"] * a.resume])
+
+
+@contextmanager
+def compiling():
+    """Say in one line that torch.compile cannot work on this machine: it needs a compiler, and Triton for a card."""
+    from torch._dynamo.exc import TorchDynamoException  # seconds to load
+
+    try:
+        yield
+    except TorchDynamoException as e:
+        why = " ".join(str(e).split("\n\n")[0].split())  # what follows are hints for developers
+        raise ValueError(f"torch.compile fails here, so leave --compile out: {why}") from e
 
 
 def launched():

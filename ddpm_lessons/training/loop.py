@@ -29,6 +29,7 @@ def train(
     steps: int,
     precision: torch.dtype | None = None,
     accelerator: Any = None,
+    compiled: bool = False,
 ) -> Iterator[Log]:
     """Take `steps` steps (DDPM, algorithm 1) and yield a Log after each; stop early by leaving the loop.  (6.1)
 
@@ -37,7 +38,8 @@ def train(
     uninterrupted one. precision: torch.bfloat16 or torch.float16 (`fast_precision` chooses) to compute in half the
     bits; a step whose float16 gradients overflow is taken again with smaller ones. accelerator: accelerate's, inside a
     process that it launched: each process draws its own batch, and gradients and losses are averaged, which for a loss
-    that is a mean over pictures is as if one process had drawn one batch of them all.
+    that is a mean over pictures is as if one process had drawn one batch of them all. compiled: let torch.compile join
+    the network's small operations first, which takes a minute or more and pays where a card waits for the processor.
     Raises ValueError when the first batch is not pictures in [-1, 1], FloatingPointError when the loss is not finite.
     """
     net, process, device = run.net, 0, next(run.net.parameters()).device
@@ -46,6 +48,8 @@ def train(
         raise ValueError(f"{len(run.parts)} optimisers want as many losses, got {len(losses)}")
     if accelerator is not None:
         net, process = accelerator.prepare_model(run.net), accelerator.process_index
+    if compiled:
+        net = torch.compile(net, mode="reduce-overhead")
     if precision is torch.float16 and run.scaler is None:
         # float16 ends at 6e-8: small gradients are multiplied up while they are computed, and down before they are used
         run.scaler = torch.amp.GradScaler(device.type)
@@ -76,13 +80,13 @@ def _turn(run, net, opt, loss, given, precision, accelerator) -> float | None:
     """One step of one optimiser: its loss, or None where float16's gradients overflowed and nothing was changed."""
     x0, cond, rng = given
     net.train()
+    run.net.zero_grad()
     with torch.autocast(x0.device.type, dtype=precision, enabled=precision is not None):
         now = loss(net, x0, cond, rng)
     value = now.detach() if accelerator is None else accelerator.reduce(now.detach(), "mean")
     value = value.item()
     if not math.isfinite(value):
         raise FloatingPointError(f"the loss is {value} at step {run.step + 1}: try a smaller lr than {run.lr}")
-    run.net.zero_grad()
     scaler = run.scaler or torch.amp.GradScaler(x0.device.type, enabled=False)
     scaler.scale(now).backward()
     scaler.unscale_(opt)
