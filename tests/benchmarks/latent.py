@@ -2,6 +2,7 @@
 
     python tests/benchmarks/latent.py measure [WEIGHTS] [-n 1000] [--scales 1.5 2 3 4]
     python tests/benchmarks/latent.py copies [WEIGHTS] --out FILE     20 samples over their nearest training photographs
+    python tests/benchmarks/latent.py enlarged [-n 1000]              the small pictures alone, enlarged smoothly
     python tests/benchmarks/latent.py speed                           pixels a second, beside pixel diffusion at 32 px
     python tests/benchmarks/latent.py                                 print what was measured
 
@@ -9,6 +10,7 @@ Kinds are seen by a linear classifier on EfficientNet-Lite0 features of photogra
 distances; beside each figure stands its accuracy on photographs that it did not train on. Colours are read off the
 pixels, as for the captions. All samples count. n samples of the kinds' names, n of names with colours that the
 photographs have, and n of the thirty prompts of `prompts.py`, which no training text contains. Needs the photographs.
+WEIGHTS may be of another system than the bundled one, such as `flowers_latent`; its figures are kept beside the others.
 """
 
 import argparse
@@ -19,16 +21,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from prompts import PROMPTS
 from text import seen, share
 from torch import Tensor, nn
 from torchvision.utils import save_image
+from tqdm import tqdm
 
 from ddpm_lessons.data import bundled
 from ddpm_lessons.data.captions import caption, colours
 from ddpm_lessons.evaluation import Yardstick, efficientnet, linear_classifier
 from ddpm_lessons.systems import Diffusion, open_weights
 from ddpm_lessons.systems.autoencoder import middle
+from ddpm_lessons.systems.cascade import Cascade
 from ddpm_lessons.systems.sampling import samples
 
 RESULTS = Path(__file__).parents[2] / "data" / "latent.json"
@@ -67,6 +72,16 @@ def measure(system: Diffusion, net: nn.Module, n: int, scales: list[float]) -> d
         result[f"scale {scale:g}"] = found | {"by prompt": by_prompt}
         print(f"scale {scale:g}", {k: round(v, 3) for k, v in found.items()}, flush=True)
     return result
+
+
+def enlarged(system: Cascade, net: nn.Module, n: int) -> dict:
+    """The distances of the first network's pictures, enlarged smoothly: what the second network has to beat."""
+    yardstick = Yardstick(photographs(system).x, n, efficientnet())
+    prompts, rng = [caption("", system.classes[i % 5]) for i in range(n)], torch.Generator().manual_seed(1000)
+    parts = [system.small(prompts[i : i + 50], rng, torch.device("cpu")) for i in tqdm(range(0, n, 50))]
+    x = F.interpolate(torch.cat(parts), scale_factor=4, mode="bicubic").clamp(-1, 1)
+    distance = yardstick(x)
+    return {"n": n} | {what: getattr(distance, what) for what in ("frechet", "kernel", "precision", "recall")}
 
 
 def photographs(system: Diffusion):
@@ -121,7 +136,7 @@ def keep(name: str, record: dict) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=["measure", "copies", "speed"])
+    parser.add_argument("what", nargs="?", choices=["measure", "copies", "enlarged", "speed"])
     parser.add_argument("weights", nargs="?")
     parser.add_argument("-n", type=int, default=1000)
     parser.add_argument("--scales", type=float, nargs="+", default=[1.5, 2.0, 3.0, 4.0])
@@ -129,10 +144,13 @@ def main() -> None:
     a = parser.parse_args()
     if a.what == "speed":
         keep("speed", speed())
+    elif a.what == "enlarged":
+        keep("enlarged", enlarged(*open_weights(bundled(BUNDLED)), a.n))
     elif a.what:
         system, net = open_weights(a.weights or bundled(BUNDLED))
         record = measure(system, net, a.n, a.scales) if a.what == "measure" else copies(system, net, a.out)
-        keep("measured" if a.what == "measure" else "copies", record)
+        name = "measured" if a.what == "measure" else "copies"
+        keep(name if a.weights is None else f"{name}: {system.name}", record)
     print(RESULTS.read_text())
 
 

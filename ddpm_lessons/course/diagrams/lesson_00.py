@@ -15,7 +15,7 @@ from .draw import INK, arrow, box, sheet, words
 GREY = "#888888"
 
 
-GROUPS = ((3, "what it does best", GREEN), (1, "half-way", ORANGE), (1, "what it fails at", RED))
+GROUPS = ((4, "what it does best", GREEN), (1, "half-way", ORANGE), (1, "what it fails at", RED))
 
 
 def works_and_fails(x: Tensor, prompts: Sequence[str], groups=GROUPS, side: float = 1.68) -> Figure:
