@@ -10,6 +10,7 @@ from ddpm_lessons.data import FLOWERS
 from ddpm_lessons.data.captions import COLOURS, HUES, caption, colour_votes, colours, hsv, prompts
 from ddpm_lessons.data.drawn import PALETTE, draw
 from ddpm_lessons.data.wordings import Scene, blobs, scenes, wordings
+from ddpm_lessons.text.captioning import WORDINGS, without_the
 
 
 def plain(rgb, size=8):
@@ -114,6 +115,25 @@ def test_wordings_are_english_and_tell_what_is_seen():
         "a rose in a garden",
         "a picture of a rose",
     ]
+
+
+@pytest.mark.parametrize(
+    "prompt, read",
+    [
+        ("the daisies in the grass", "daisies in grass"),
+        ("The rose against the blue sky", "rose against the blue sky"),
+        ("a rose under the sky", "a rose under the sky"),
+        ("a tulip in the skyline, bathed", "a tulip in skyline, bathed"),
+        ("the", "the"),
+        ("the the ", "the the "),
+    ],
+)
+def test_a_the_is_not_read_but_before_the_sky(prompt, read):
+    assert without_the(prompt) == read
+
+
+def test_nothing_that_was_said_in_training_is_read_differently():
+    assert all(without_the(p) == p for kind in FLOWERS for p in WORDINGS.said(kind))
 
 
 def test_the_thirty_prompts_are_in_other_words(monkeypatch):

@@ -1,5 +1,6 @@
 """What a network is told of its training pictures, and of a prompt: texts, or CLIP's vectors of the pictures."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -91,6 +92,14 @@ def other_words() -> tuple[str, ...]:
     return whole_words(ours)
 
 
+def without_the(prompt: str) -> str:
+    """A prompt without the word "the", but in "the sky" and "the blue sky".
+
+    The captions have it nowhere else, so who was told them takes every "the" for a sky.
+    """
+    return re.sub(r"\bthe\s+(?!(blue )?sky\b)", "", prompt, flags=re.IGNORECASE) or prompt
+
+
 def tell_names(clip: Clip, pictures: Pictures) -> Tell:
     """`telling` of anything: what it is, in four ways."""
     return telling(clip, [names(pictures.classes[k]) for k in pictures.y.tolist()])
@@ -139,7 +148,7 @@ NAMES = Text(
 )
 WORDINGS = Text(
     "captions in many words, as a bundled CLIP that was trained on them reads them",
-    encode=lambda texts: load_clip("tiny, many words").words(texts),
+    encode=lambda texts: load_clip("tiny, many words").words([without_the(text) for text in texts]),
     tell=lambda pictures: tell_wordings(load_clip("tiny, many words"), pictures),
     said=lambda kind: [p for colour in ("", *COLOURS) for p in wordings(colour, kind, Scene(True, True, True))],
 )
