@@ -87,7 +87,8 @@ def latents(autoencoder: Autoencoder, x: Tensor) -> Tensor:
 
     @torch.no_grad()
     def compute():
-        net, there = deepcopy(autoencoder).to(device()), device()  # two minutes of two cores, seconds of a card
+        there = device()  # two minutes of two cores, seconds of a card
+        net = deepcopy(autoencoder).to(there)
         parts = (p.to(there) for p in tqdm(x.split(50), desc="latents", leave=False, disable=len(x) <= 500))
         both = [torch.stack([net.latents(p), net.latents(p.flip(-1))], 1).half().cpu() for p in parts]
         return {"z": torch.cat(both)}

@@ -2,7 +2,7 @@
 
 A prompt, the kind that it asks for, and the colour, where it asks for one. `tests/test_captions.py` checks that none of
 them is among the texts of `data/wordings.py`. One thing was learned from them afterwards: twelve of them have the word
-"the", which the captions have before "sky" alone, so it brought a sky each time; prompts are read without it since.
+"the", which the captions have before "sky" alone, so it brought a sky; prompts are read without it since.
 """
 
 PROMPTS = (
