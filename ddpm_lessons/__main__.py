@@ -71,7 +71,7 @@ def arguments() -> argparse.ArgumentParser:
     what.add_argument("--prompt", metavar="TEXT", help='what to paint, such as "a pink rose"')
     what.add_argument("--class", dest="label", metavar="NAME", help="one class only (default: all in turn)")
     s.add_argument("--out", metavar="FILE", default="grid.png", help="a picture file, or a folder/ (default: grid.png)")
-    s.add_argument("--film", action="store_true", help="show each picture at eight moments, from noise on")
+    s.add_argument("--film", action="store_true", help="show each picture at up to eight moments, from noise on")
     s.add_argument("--pixels", action="store_true", help="the file has the exact pixels, not enlarged")
     e = commands.add_parser("evaluate", help="measure samples", description=EVALUATE, formatter_class=lines)
     e.add_argument("weights", metavar="WEIGHTS", help=weights)

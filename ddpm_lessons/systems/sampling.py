@@ -105,7 +105,7 @@ def check_file(out: Path) -> None:
 def film(
     system: System, net: nn.Module, what: Tensor | list[str], out: str | Path, moments: int = 8, **how: Any
 ) -> None:
-    """Write one file that shows how pictures come out of noise: a row for each, so many moments from x_T to x_0.
+    """Write one file that shows how pictures come out of noise: a row for each, at most so many moments up to x_0.
 
     how: steps, scale, seed. Raises like `grid`.
     """
@@ -113,6 +113,7 @@ def film(
     check_file(out)
     check_folder(out.parent)
     steps = list(tqdm(system.sample(net, what, **how), desc="steps", total=how.get("steps") or system.steps))
+    moments = min(moments, len(steps))
     chosen = [steps[round(i * (len(steps) - 1) / max(moments - 1, 1))] for i in range(moments)]
     with torch.no_grad():
         columns = torch.stack([large(finite(system.decode(net, step.x.float()).cpu())) for step in chosen], 1)

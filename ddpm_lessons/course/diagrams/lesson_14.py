@@ -55,7 +55,7 @@ def whole(photo: Tensor, z0: Tensor, z_t: Tensor, small: Tensor, made: Tensor, p
     words(ax, 6.68, 1.2, "32 px", fontsize=11)
     funnel(ax, 2.95, top, "encoder", 1.4, 0.7, BLUE)
     funnel(ax, 10.65, middle, "decoder", 0.7, 1.4, BLUE)
-    box(ax, 7.1, middle, "U-Net\nremoves noise,\n20 times", 1.7, 1.2, ORANGE, fontsize=12)
+    box(ax, 7.1, middle, "U-Net\nremoves noise,\nstep by step", 1.7, 1.2, ORANGE, fontsize=12)
     box(ax, 2.3, low, "CLIP reads\n(lesson 11)", 1.35, 0.8, GREEN, fontsize=12)
     box(ax, 4.9, low, "lesson 12's\nnetwork", 1.35, 0.8, PURPLE, fontsize=12)
     words(ax, 0.7, low, f"“{prompt}”", fontsize=11)
