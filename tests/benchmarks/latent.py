@@ -8,9 +8,9 @@
 
 Kinds are seen by a linear classifier on EfficientNet-Lite0 features of photographs at 128 px that takes no part in the
 distances; beside each figure stands its accuracy on photographs that it did not train on. It sees each picture in three
-sizes, with which it is right on 92 % of 1,000 photographs; with one size, 128 px, it is on 89 %. Colours are read off the pixels, as for the captions. All samples count. n samples of the kinds' names,
-n of names with colours that the photographs have, and n of the thirty prompts of `prompts.py`, which no training text
-contains. Needs the photographs.
+sizes, with which it is right on 92 % of 1,000 photographs; with one size, 128 px, it is on 89 %. Colours are read off
+the pixels, as for the captions. All samples count. n samples of the kinds' names, n of names with colours that the
+photographs have, and n of the thirty prompts of `prompts.py`, which no training text contains. Needs the photographs.
 WEIGHTS may be of another system than the bundled one, such as `flowers_latent`; its figures are kept beside the others,
 and so are those of another number of steps than the system's own.
 """
